@@ -1,0 +1,77 @@
+package browser
+
+import (
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/lockstep-http/lockstep/cookie"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// bis is the document the cookie rules come from. It is approved and has no RFC number yet; when
+// it gets one, this is the line to change.
+const bis = "draft-ietf-httpbis-rfc6265bis-22"
+
+var rules rule.Set
+
+// Rules returns the rules this package decides by, ordered by ID.
+func Rules() []rule.Rule { return rules.All() }
+
+// A Browser remembers what a browser remembers between requests: cookies, and which hosts are to
+// be asked over HTTPS only. The zero Browser remembers nothing and is ready. Its methods may be
+// called from several goroutines. They call the watcher of a Recorder after they have let go of the
+// Browser, so it may ask the Browser in turn.
+type Browser struct {
+	mu      sync.Mutex
+	cookies cookieStore
+	hsts    hstsStore
+}
+
+// A Request is what a browser is about to ask, or has asked: a visit to URL, typed by a person.
+type Request struct {
+	Method string
+	URL    *url.URL
+}
+
+// SecureConnection reports whether a browser counts the connection to u as secure, so that Secure
+// cookies may be stored from it and sent over it: the scheme is https or wss, or the host is this
+// machine, which needs no TLS to be safe from the network.
+//
+// Secure Contexts, section 3.1; RFC 6265bis-22, section 5.7, step 13.
+func SecureConnection(u *url.URL) bool {
+	t, ok := targetOf(u)
+	return ok && t.secure()
+}
+
+// A target is what the cookie rules look at in the URL of a request.
+type target struct {
+	host     string // canonical
+	path     string // as it is sent, percent-encoded; never empty
+	tls      bool
+	loopback bool
+}
+
+// secure reports whether the connection counts as secure.
+func (t target) secure() bool { return t.tls || t.loopback }
+
+// targetOf reads u. It returns false for a URL that has nothing to do with cookies: one of another
+// scheme than http, https, ws and wss, or without a host that can be read.
+func targetOf(u *url.URL) (target, bool) {
+	tls, ok := schemes[strings.ToLower(u.Scheme)]
+	if !ok {
+		return target{}, false
+	}
+	host, err := cookie.CanonicalHost(u.Hostname())
+	if err != nil {
+		return target{}, false
+	}
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	return target{host: host, path: path, tls: tls, loopback: cookie.Loopback(host)}, true
+}
+
+// schemes are those whose requests carry cookies, and whether they use TLS.
+var schemes = map[string]bool{"http": false, "ws": false, "https": true, "wss": true}
