@@ -1,0 +1,137 @@
+package lockstep
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/lockstep-http/lockstep/cookie"
+	"github.com/lockstep-http/lockstep/django"
+	"github.com/lockstep-http/lockstep/rule"
+	"github.com/lockstep-http/lockstep/session"
+)
+
+// An exchange is one request behind a Guard and the response to it. It holds the answers that were
+// computed once for all who ask, and it is the http.ResponseWriter of the handler (see writer.go).
+type exchange struct {
+	guard   *Guard
+	in      *http.Request // as it came to the Guard
+	out     http.ResponseWriter
+	rec     *rule.Recorder // nil when nobody watches
+	session *session.Session
+
+	secure  bool
+	host    string // as the client wrote it
+	domain  string // of host: lower case, no port, no trailing dot
+	framing bool   // whether the request came as far as XFrameOptionsMiddleware
+
+	begun    atomic.Bool // session, cookies and headers are in the response's header
+	sent     bool        // a status has been written
+	replaced bool        // an error page went out in place of the handler's response
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(r *http.Request) *exchange {
+	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// IsSecure is Django's request.is_secure(): whether r came over https, as the Guard in front of
+// the handler found once for all who ask. Without a Guard it says whether r came over TLS.
+func IsSecure(r *http.Request) bool {
+	if x := exchangeOf(r); x != nil {
+		return x.secure
+	}
+	return r.TLS != nil
+}
+
+// Host is Django's request.get_host(): the host that r asks, which ALLOWED_HOSTS has been found
+// to match, in the client's letter case and with its port. Without a Guard it is r.Host, unchecked.
+func Host(r *http.Request) string {
+	if x := exchangeOf(r); x != nil {
+		return x.host
+	}
+	return r.Host
+}
+
+// serve decides about r, and answers it or hands it to h.
+func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	rec := rule.FromContext(r.Context())
+	secure := g.decideSecure(r, rec)
+	rec.Record(secure)
+	location, redirect := g.decideRedirect(r, secure.Yes, rec)
+	if redirect.Yes && g.site.SecureSSLHost != "" { // Django asks for no host then
+		rec.Record(redirect)
+		g.sendRedirect(w, location, rec)
+		return
+	}
+	host, domain := g.decideHost(r, rec)
+	rec.Record(host)
+	if redirect.Yes && !host.Yes {
+		g.refuseHost(w, r, host) // by SecurityMiddleware itself, so without its headers
+		return
+	}
+	if host.Yes {
+		rec.Record(redirect)
+	}
+	if redirect.Yes {
+		g.sendRedirect(w, location, rec)
+		return
+	}
+	x := &exchange{
+		guard: g, in: r, out: w, rec: rec,
+		secure: secure.Yes, host: host.Subject, domain: domain, framing: host.Yes,
+	}
+	x.openSession()
+	if !host.Yes {
+		g.refuseHost(x, r, host)
+		return
+	}
+	ctx := session.NewContext(context.WithValue(r.Context(), exchangeKey{}, x), x.session)
+	h.ServeHTTP(x, r.WithContext(ctx))
+	x.begin(http.StatusOK)
+}
+
+// sendRedirect answers as SecurityMiddleware does: only its own headers, no cookies, an empty body.
+func (g *Guard) sendRedirect(w http.ResponseWriter, location string, rec *rule.Recorder) {
+	h := w.Header()
+	h["Location"] = []string{location}
+	h["Content-Type"] = htmlType
+	g.writeHeaders(h, false, "", false, rec)
+	w.WriteHeader(http.StatusMovedPermanently)
+}
+
+var htmlType = []string{"text/html; charset=utf-8"} // shared by all redirects
+
+func (x *exchange) openSession() {
+	value, sent := django.LookupCookie(cookieHeader(x.in), x.guard.site.SessionCookieName)
+	x.session = x.guard.sessions.Open(x.in.Context(), value, sent)
+}
+
+// cookieHeader returns the Cookie header of r as one line. Several lines, as HTTP/2 allows, are
+// joined as RFC 9113, section 8.2.3, has it.
+func cookieHeader(r *http.Request) string {
+	switch lines := r.Header["Cookie"]; len(lines) {
+	case 0:
+		return ""
+	case 1:
+		return lines[0]
+	default:
+		return strings.Join(lines, "; ")
+	}
+}
+
+// cookieHost is the host as the rules of cookies compare it, or "" when it has no such form.
+func (x *exchange) cookieHost() string {
+	host := x.host
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host = host[:i]
+	}
+	canonical, err := cookie.CanonicalHost(host)
+	if err != nil {
+		return ""
+	}
+	return canonical
+}
