@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/internal/arch"
+	"github.com/lockstep-http/lockstep/internal/cert"
+	"github.com/lockstep-http/lockstep/internal/listen"
+	"github.com/lockstep-http/lockstep/internal/scenario"
+	"github.com/lockstep-http/lockstep/internal/site"
+)
+
+var update = flag.Bool("update", false, "rewrite expected output in scripts and documents")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"lockstep": main})
+}
+
+// TestScripts runs the program as a person would: every script is a session at a terminal, with the
+// sites of this test to talk to.
+func TestScripts(t *testing.T) {
+	sites := newSites(t)
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			for name, value := range sites.env {
+				env.Setenv(name, value)
+			}
+			env.Setenv("FREE", freePort(t))
+			return os.WriteFile(filepath.Join(env.WorkDir, "ca.pem"), sites.ca, 0o600)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":   exits,
+			"answers": answers,
+			"pause":   pause,
+		},
+	})
+}
+
+// exits CODE COMMAND runs a command that ends with that code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND [ARGUMENT ...]")
+	}
+	code := 0
+	var ended *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &ended) {
+		code = ended.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// answers ADDRESS waits until something listens there.
+func answers(ts *testscript.TestScript, _ bool, args []string) {
+	var d net.Dialer
+	for range 100 {
+		conn, err := d.DialContext(context.Background(), "tcp", args[0])
+		if err == nil {
+			conn.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("nothing listens on %s", args[0])
+}
+
+// pause DURATION waits, where there is nothing to ask.
+func pause(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	time.Sleep(d)
+}
+
+// Sites are what the scripts trace: each by the name of an environment variable.
+type sites struct {
+	env map[string]string
+	ca  []byte
+}
+
+func newSites(t *testing.T) sites {
+	t.Helper()
+	authority, err := cert.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := lockstep.New(scenario.LessonSettings("shop.test"), lockstep.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sites{env: map[string]string{}, ca: authority.PEM()}
+	serve := func(name string, h http.Handler) {
+		l := loopback(t)
+		server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+		go server.Serve(listen.Both(l, authority.ServerConfig(time.Now)))
+		t.Cleanup(func() { server.Close() })
+		s.env[name] = port(l)
+	}
+	serve("GUARDED", guard.Wrap(&site.App{Default: site.Page{Do: site.Counter}}))
+	serve("BARE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "hello") }))
+	serve("LOOP", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://"+r.Host+"/", http.StatusMovedPermanently)
+	}))
+	serve("BIG", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Filler", strings.Repeat("x", 1<<20))
+	}))
+	serve("STRANGE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, line := range []string{"\x1b[31mred=1", "=", "a=" + strings.Repeat("x", 5000), "é=\xff\xfe; Domain=\xff", ";;;", "ok=1; Secure"} {
+			w.Header().Add("Set-Cookie", line)
+		}
+	}))
+	silent := loopback(t)
+	go func() { // takes connections and never answers
+		for {
+			if _, err := silent.Accept(); err != nil {
+				return
+			}
+		}
+	}()
+	s.env["SILENT"] = port(silent)
+	return s
+}
+
+func loopback(t *testing.T) net.Listener {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func port(l net.Listener) string {
+	_, p, _ := net.SplitHostPort(l.Addr().String())
+	return p
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l := loopback(t)
+	defer l.Close()
+	return port(l)
+}
+
+// TestDocuments holds the documents to what the program prints: every block that is marked as the
+// output of a command is compared with what the command prints now.
+func TestDocuments(t *testing.T) {
+	names, err := filepath.Glob("../../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := 0
+	for _, name := range append(names, more...) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks += len(arch.Blocks(text))
+		now := arch.Replace(text, func(b arch.Block) string { return printed(t, b.Command) })
+		if bytes.Equal(text, now) {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s shows other output than the program prints; go test ./cmd/lockstep -run Documents -update mends it", name)
+			continue
+		}
+		if err := os.WriteFile(name, now, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if blocks == 0 {
+		t.Error("no document shows any output")
+	}
+}
+
+// printed is what a command line of a document prints, both streams together.
+func printed(t *testing.T, command string) string {
+	t.Helper()
+	words := strings.Fields(command)
+	if len(words) == 0 || words[0] != "bin/lockstep" {
+		t.Fatalf("a document shows the output of %q, which is not bin/lockstep", command)
+	}
+	var out bytes.Buffer
+	run(t.Context(), words[1:], &program{stdin: strings.NewReader(""), stdout: &out, stderr: &out})
+	return out.String()
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/trace"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+type traceCommand struct {
+	output
+	URL       string        `arg:"" optional:"" help:"The site to visit, such as https://example.com/."`
+	CACert    string        `name:"cacert" placeholder:"FILE" help:"Trust the certificates in FILE (PEM) instead of the system's."`
+	Insecure  bool          `help:"Go on when a certificate is not valid. HSTS from such a connection is not stored."`
+	ConnectTo []string      `sep:"none" placeholder:"HOST:PORT:ADDRESS:PORT" help:"Dial ADDRESS:PORT for HOST:PORT, as curl does; an empty part stands for any or for itself. May be repeated."`
+	Timeout   time.Duration `default:"10s" help:"How long one request may take. Default: ${default}."`
+	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
+}
+
+// Help is shown below the flags.
+func (traceCommand) Help() string {
+	return `The URL is visited over http, following redirects, then over https, and over http again, by a browser without a screen that starts with no cookies and no HSTS entries. What the site decided is not seen from outside: it is shown as observed, never as known.
+
+Examples:
+  lockstep trace https://example.com/
+  lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080 --connect-to shop.test:443:127.0.0.1:8443 --cacert ca.pem
+  lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl`
+}
+
+// Run traces a site, or tells a saved run again.
+func (c *traceCommand) Run(ctx context.Context, p *program) error {
+	run, err := c.obtain(ctx, p)
+	if err != nil {
+		return err
+	}
+	story, err := tell(run, "")
+	if err != nil {
+		return err
+	}
+	if err := c.print(p, story); err != nil {
+		return err
+	}
+	if c.Format == "table" || c.Format == "transcript" {
+		c.remark(p, story)
+	}
+	if !answered(run) {
+		return c.unanswered(p, run)
+	}
+	return nil
+}
+
+func (c *traceCommand) obtain(ctx context.Context, p *program) (trace.Run, error) {
+	switch {
+	case c.Replay != "" && c.URL != "":
+		return trace.Run{}, &usageError{errors.New("--replay tells a saved run and visits no URL"), "leave one of the two out"}
+	case c.Replay != "":
+		return replay(p, c.Replay)
+	case c.URL == "":
+		return trace.Run{}, &usageError{errors.New("no URL to trace"), "lockstep trace https://example.com/"}
+	case !strings.Contains(c.URL, "://"):
+		return trace.Run{}, &usageError{fmt.Errorf("URL %q has no scheme", c.URL), "lockstep trace https://" + c.URL}
+	}
+	client, err := c.client()
+	if err != nil {
+		return trace.Run{}, err
+	}
+	p.progress("visiting " + c.URL + " ...")
+	defer p.progress("")
+	run, err := client.Lesson(ctx, c.URL)
+	if err != nil && ctx.Err() == nil {
+		return run, &usageError{err, "a URL looks like https://example.com/"}
+	}
+	return run, err
+}
+
+func replay(p *program, name string) (trace.Run, error) {
+	in := p.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return trace.Run{}, &failure{err, "save a run first: lockstep trace URL --format json > " + name}
+		}
+		defer f.Close()
+		in = f
+	}
+	run, err := trace.ReadJSON(in)
+	if err != nil {
+		return run, &failure{err, "a run is saved with lockstep trace URL --format json > FILE"}
+	}
+	return run, nil
+}
+
+func (c *traceCommand) client() (*trace.Client, error) {
+	client := &trace.Client{Browser: &browser.Browser{}, Insecure: c.Insecure, Timeout: c.Timeout}
+	if c.Timeout <= 0 {
+		return nil, &usageError{fmt.Errorf("--timeout %v leaves no time", c.Timeout), "give a duration such as --timeout 10s"}
+	}
+	if c.CACert != "" {
+		roots, err := readRoots(c.CACert)
+		if err != nil {
+			return nil, err
+		}
+		client.Roots = roots
+	}
+	var to []trace.ConnectTo
+	for _, text := range c.ConnectTo {
+		one, err := trace.ParseConnectTo(text)
+		if err != nil {
+			return nil, &usageError{fmt.Errorf("--connect-to: %w", err), "lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080"}
+		}
+		to = append(to, one)
+	}
+	var d net.Dialer
+	client.Dial = trace.DialTo(to, d.DialContext)
+	return client, nil
+}
+
+func readRoots(name string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("reading --cacert: %w", err), "give a file with certificates in PEM form"}
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, &usageError{fmt.Errorf("--cacert %s holds no certificate in PEM form", name), "it begins with -----BEGIN CERTIFICATE-----"}
+	}
+	return pool, nil
+}
+
+// remark adds what the table alone does not say.
+func (c *traceCommand) remark(p *program, s *trace.Story) {
+	if len(s.Cookies) == 0 && answered(s.Run) {
+		fmt.Fprintln(p.stdout, `
+The site set no cookie. An anonymous visit often meets none: most sites set their session cookie when
+somebody logs in, or when there is something to remember. Trace a page that sets one, such as the login
+page or one that puts something into a cart.`)
+	}
+	if !s.Run.Visits[0].Hops[0].Known {
+		fmt.Fprintln(p.stdout, "\nThe browser's decisions are those of RFC 6265bis; the site's were observed from outside.")
+	}
+}
+
+func answered(run trace.Run) bool {
+	for _, v := range run.Visits {
+		for _, h := range v.Hops {
+			if h.Response != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unanswered says why no visit brought an answer, by the rule of the first that failed.
+func (c *traceCommand) unanswered(p *program, run trace.Run) error {
+	v, _ := run.Visits[0].Last().Verdict(rule.Connect, "")
+	cause, _ := v.Fact("cause")
+	return &failure{fmt.Errorf("%s gave no answer: %s", run.Visits[0].Typed, cause), fixOf(v.Rule)}
+}

@@ -1,0 +1,253 @@
+package scenario
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockstep-http/lockstep/internal/site"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// Limits of a scenario's text.
+const (
+	maxText  = 64 << 10 // bytes
+	maxSteps = 1000     // commands
+)
+
+// A Scenario is a parsed text, ready to run.
+type Scenario struct {
+	Text     string
+	commands []command
+}
+
+// A command is one line: what it does to the world of a run.
+type command struct {
+	line int
+	text string
+	do   func(w *world) error
+}
+
+// An Expectation is a rule that a run must have met.
+type Expectation struct {
+	Line    int
+	Rule    rule.ID
+	Subject string // "" stands for any
+}
+
+func (e Expectation) String() string {
+	return strings.TrimSpace(fmt.Sprintf("expect %s %s", e.Rule, e.Subject))
+}
+
+// A Command describes one word of the language.
+type Command struct {
+	Form, Meaning string
+	parse         func(rest string) (func(*world) error, error)
+}
+
+// Commands returns the words of the language, in the order in which a scenario uses them.
+func Commands() []Command {
+	return []Command{
+		{"set NAME=VALUE", "a setting of the site, its value as Python writes it; the others are the lesson's", parseSet},
+		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME", parseOn},
+		{"on PATH send HEADER: VALUE", "a line that the app adds to its answer at PATH; VALUE may hold Go escapes such as \\x01", parseOn},
+		{"on PATH status CODE", "the status with which the app answers at PATH", parseOn},
+		{"on PATH meanwhile OTHER", "another request with the same cookies goes to OTHER while the app is at PATH", parseOn},
+		{"store CONDITION", "what the store of the sessions does from now on: ok, failed", parseStore},
+		{"network CONDITION", "what the network does from now on: " + strings.Join(conditionNames(), ", "), parseNetwork},
+		{"foreign", "the site's decisions are not watched, as those of somebody else's site", parseForeign},
+		{"header NAME: VALUE", "a line added to the requests of the next visit; Host replaces the host", parseHeader},
+		{"visit [METHOD] URL", "a visit typed by a person; redirects are followed", parseVisit},
+		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
+		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},
+		{"expect RULE [SUBJECT]", "a verdict or note that must have fallen by now", parseExpect},
+	}
+}
+
+// Parse reads a scenario. The error names the line.
+func Parse(text string) (*Scenario, error) {
+	if len(text) > maxText {
+		return nil, fmt.Errorf("reading a scenario: %d bytes are more than %d", len(text), maxText)
+	}
+	s := &Scenario{Text: strings.Trim(text, "\n")}
+	known := Commands()
+	for i, raw := range strings.Split(text, "\n") {
+		line := strings.TrimSpace(raw)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if len(s.commands) == maxSteps {
+			return nil, fmt.Errorf("reading a scenario: more than %d commands", maxSteps)
+		}
+		word, rest, _ := strings.Cut(line, " ")
+		k := slices.IndexFunc(known, func(c Command) bool { return c.word() == word })
+		if k < 0 {
+			return nil, fmt.Errorf("reading a scenario: line %d: no command %q: there are %s", i+1, word, words(known))
+		}
+		do, err := known[k].parse(strings.TrimSpace(rest))
+		if err != nil {
+			return nil, fmt.Errorf("reading a scenario: line %d: %q: %w", i+1, line, err)
+		}
+		s.commands = append(s.commands, command{line: i + 1, text: line, do: do})
+	}
+	return s, nil
+}
+
+func (c Command) word() string {
+	word, _, _ := strings.Cut(c.Form, " ")
+	return word
+}
+
+func words(all []Command) string {
+	var names []string
+	for _, c := range all {
+		names = append(names, c.word())
+	}
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+func parseSet(rest string) (func(*world) error, error) {
+	if !strings.Contains(rest, "=") {
+		return nil, fmt.Errorf("want NAME=VALUE")
+	}
+	return func(w *world) error { return w.set(rest) }, nil
+}
+
+func parseOn(rest string) (func(*world) error, error) {
+	path, rest, _ := strings.Cut(rest, " ")
+	what, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	if !strings.HasPrefix(path, "/") {
+		return nil, fmt.Errorf("want a path that begins with /")
+	}
+	change, err := parsePage(what, strings.TrimSpace(rest))
+	if err != nil {
+		return nil, err
+	}
+	return func(w *world) error {
+		page := w.app.On(path)
+		change(&page)
+		w.app.Set(path, page)
+		return nil
+	}, nil
+}
+
+func parsePage(what, rest string) (func(*site.Page), error) {
+	switch what {
+	case "app":
+		fields := strings.Fields(rest)
+		if len(fields) == 0 {
+			return nil, fmt.Errorf("want the name of an app")
+		}
+		do, err := site.Named(fields[0], fields[1:])
+		return func(p *site.Page) { p.Do = do }, err
+	case "send":
+		name, value, err := headerLine(rest)
+		return func(p *site.Page) { p.Lines = append(p.Lines, [2]string{name, value}) }, err
+	case "status":
+		code, err := strconv.Atoi(rest)
+		if err != nil || code < 200 || code > 599 {
+			return nil, fmt.Errorf("%q is not a status from 200 to 599", rest)
+		}
+		return func(p *site.Page) { p.Status = code }, nil
+	case "meanwhile":
+		if !strings.HasPrefix(rest, "/") {
+			return nil, fmt.Errorf("want another path, which begins with /")
+		}
+		return func(p *site.Page) { p.Meanwhile = rest }, nil
+	default:
+		return nil, fmt.Errorf("want app, send, status or meanwhile after the path, not %q", what)
+	}
+}
+
+// headerLine reads "Name: value", the value with Go's escapes.
+func headerLine(s string) (name, value string, err error) {
+	name, value, found := strings.Cut(s, ":")
+	name, value = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
+	if !found || name == "" || strings.ContainsAny(name, " \t") {
+		return "", "", fmt.Errorf("want HEADER: VALUE")
+	}
+	if strings.Contains(value, `\`) {
+		if value, err = strconv.Unquote(`"` + strings.ReplaceAll(value, `"`, `\"`) + `"`); err != nil {
+			return "", "", fmt.Errorf("reading the escapes of the value: %w", err)
+		}
+	}
+	return name, value, nil
+}
+
+func parseStore(rest string) (func(*world) error, error) {
+	if rest != "ok" && rest != "failed" {
+		return nil, fmt.Errorf("want ok or failed")
+	}
+	return func(w *world) error { w.store.failed = rest == "failed"; return nil }, nil
+}
+
+func parseNetwork(rest string) (func(*world) error, error) {
+	condition, ok := conditions[rest]
+	if !ok {
+		return nil, fmt.Errorf("no network condition %q: there are %s", rest, strings.Join(conditionNames(), ", "))
+	}
+	return func(w *world) error { w.network = condition; return nil }, nil
+}
+
+func parseForeign(rest string) (func(*world) error, error) {
+	if rest != "" {
+		return nil, fmt.Errorf("want nothing behind it")
+	}
+	return func(w *world) error { w.foreign = true; return nil }, nil
+}
+
+func parseHeader(rest string) (func(*world) error, error) {
+	name, value, err := headerLine(rest)
+	return func(w *world) error { w.header[name] = append(w.header[name], value); return nil }, err
+}
+
+func parseVisit(rest string) (func(*world) error, error) {
+	method, target := http.MethodGet, rest
+	if m, t, found := strings.Cut(rest, " "); found {
+		method, target = m, strings.TrimSpace(t)
+	}
+	if method != strings.ToUpper(method) || !strings.Contains(target, "://") {
+		return nil, fmt.Errorf("want [METHOD] URL, such as http://shop.test/ or POST https://shop.test/")
+	}
+	return func(w *world) error { return w.visit(method, target) }, nil
+}
+
+func parseLesson(rest string) (func(*world) error, error) {
+	if !strings.Contains(rest, "://") {
+		return nil, fmt.Errorf("want a URL, such as http://shop.test/")
+	}
+	return func(w *world) error { return w.lesson(rest) }, nil
+}
+
+func parseWait(rest string) (func(*world) error, error) {
+	d, err := duration(rest)
+	if err != nil || d < 0 {
+		return nil, fmt.Errorf("%q is not a duration such as 90s, 36h or 400d", rest)
+	}
+	return func(w *world) error { w.passed += d; return nil }, nil
+}
+
+// duration is [time.ParseDuration] with days.
+func duration(s string) (time.Duration, error) {
+	if days, found := strings.CutSuffix(s, "d"); found {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(s)
+}
+
+func parseExpect(rest string) (func(*world) error, error) {
+	fields := strings.Fields(rest)
+	if len(fields) == 0 || len(fields) > 2 {
+		return nil, fmt.Errorf("want RULE [SUBJECT]")
+	}
+	e := Expectation{Rule: rule.ID(fields[0])}
+	if len(fields) == 2 {
+		e.Subject = fields[1]
+	}
+	return func(w *world) error { w.expect(e); return nil }, nil
+}

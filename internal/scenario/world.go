@@ -1,0 +1,349 @@
+package scenario
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/cert"
+	"github.com/lockstep-http/lockstep/internal/listen"
+	"github.com/lockstep-http/lockstep/internal/site"
+	"github.com/lockstep-http/lockstep/internal/trace"
+	"github.com/lockstep-http/lockstep/rule"
+	"github.com/lockstep-http/lockstep/session"
+	"github.com/lockstep-http/lockstep/settings"
+)
+
+// The moment at which a run over a pipe starts, so that its output is the same at every run.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A world is what a scenario runs in: a site behind the Guard, a network, a browser and a clock.
+type world struct {
+	ctx     context.Context
+	base    lockstep.Settings
+	changes []string // settings, as assigned so far
+	app     *site.App
+	guard   *lockstep.Guard // nil: to be built from the settings before the next visit
+	store   fallible
+	started time.Time
+	passed  time.Duration // what the scenario has waited
+	sockets bool          // real time and real sockets
+
+	network condition
+	foreign bool
+	header  http.Header // of the next visit
+
+	authority *cert.Authority
+	handler   atomic.Pointer[http.Handler]
+	watch     trace.Watch
+	browser   browser.Browser
+	closers   []func()
+	dialers   map[certificate]func(ctx context.Context) (net.Conn, error)
+
+	line   int // of the command that is being run
+	run    trace.Run
+	missed []Expectation
+}
+
+func newWorld(ctx context.Context, base lockstep.Settings, sockets bool) (*world, error) {
+	w := &world{
+		ctx: ctx, base: base, sockets: sockets, started: epoch,
+		app:     &site.App{Default: site.Page{Do: site.Counter}},
+		store:   fallible{Store: &session.Memory{}},
+		header:  http.Header{},
+		network: conditions["ok"],
+		dialers: map[certificate]func(context.Context) (net.Conn, error){},
+	}
+	if sockets {
+		w.started = time.Now()
+	}
+	w.app.Beside = func(r *http.Request) { (*w.handler.Load()).ServeHTTP(&unread{header: http.Header{}}, r) }
+	var err error
+	w.authority, err = cert.NewAuthority(w.now())
+	return w, err
+}
+
+// now is the one clock of both sides.
+func (w *world) now() time.Time {
+	if w.sockets {
+		return time.Now().Add(w.passed)
+	}
+	return w.started.Add(w.passed)
+}
+
+func (w *world) close() {
+	for _, c := range w.closers {
+		c()
+	}
+}
+
+// set changes a setting from here on; a wrong one is reported at once.
+func (w *world) set(assignment string) error {
+	all := append(w.changes, assignment)
+	if _, _, err := settings.Load(w.base, settings.Assignments(all, "scenario")); err != nil {
+		return err
+	}
+	w.changes, w.guard = all, nil
+	return nil
+}
+
+func (w *world) visit(method, target string) error {
+	client, err := w.client()
+	if err != nil {
+		return err
+	}
+	header := w.header
+	w.header = http.Header{}
+	v, err := client.Visit(w.ctx, method, target, header)
+	if len(v.Hops) > 0 {
+		w.run.Visits = append(w.run.Visits, v)
+	}
+	return err
+}
+
+func (w *world) lesson(target string) error {
+	client, err := w.client()
+	if err != nil {
+		return err
+	}
+	run, err := client.Lesson(w.ctx, target)
+	w.run.Visits = append(w.run.Visits, run.Visits...)
+	return err
+}
+
+func (w *world) expect(e Expectation) {
+	if !Holds(w.run, e.Rule, e.Subject) {
+		e.Line = w.line
+		w.missed = append(w.missed, e)
+	}
+}
+
+// Holds reports whether a verdict of the run was decided by id, would have been, or notes it.
+func Holds(run trace.Run, id rule.ID, subject string) bool {
+	_, ok := find(run, id, subject)
+	return ok
+}
+
+// client returns the browser's way to the site as the settings and the network are now.
+func (w *world) client() (*trace.Client, error) {
+	if err := w.serve(); err != nil {
+		return nil, err
+	}
+	c := &trace.Client{
+		Browser: &w.browser, Dial: w.dial, Roots: w.authority.Pool(), Insecure: w.network.insecure,
+		Now: w.now, Timeout: w.network.timeout,
+	}
+	if w.network.certificate == unknown {
+		c.Roots = x509.NewCertPool()
+	}
+	if !w.foreign {
+		c.Watch = &w.watch
+	}
+	return c, nil
+}
+
+// serve builds the Guard, if the settings have changed, and puts it in front of the app.
+func (w *world) serve() error {
+	if w.guard != nil {
+		return nil
+	}
+	s, _, err := settings.Load(w.base, settings.Assignments(w.changes, "scenario"))
+	if err != nil {
+		return err
+	}
+	w.guard, err = lockstep.New(s, lockstep.Options{Sessions: w.sessions(s), Now: w.now})
+	if err != nil {
+		return err
+	}
+	guarded := w.guard.Wrap(w.app)
+	w.handler.Store(&guarded)
+	return nil
+}
+
+// sessions is the world's store, unless the settings keep sessions in the cookie.
+func (w *world) sessions(s lockstep.Settings) session.Store {
+	if s.SessionEngine == "django.contrib.sessions.backends.signed_cookies" {
+		return nil
+	}
+	return &w.store
+}
+
+// A fallible store fails when it is told to.
+type fallible struct {
+	session.Store
+	failed bool
+}
+
+var errStore = errors.New("the scenario says that the store fails")
+
+// Load implements [session.Store].
+func (f *fallible) Load(ctx context.Context, key string) (session.Record, error) {
+	if f.failed {
+		return session.Record{}, errStore
+	}
+	return f.Store.Load(ctx, key)
+}
+
+// Save implements [session.Store].
+func (f *fallible) Save(ctx context.Context, key string, old, next session.Record) error {
+	if f.failed {
+		return errStore
+	}
+	return f.Store.Save(ctx, key, old, next)
+}
+
+// Delete implements [session.Store].
+func (f *fallible) Delete(ctx context.Context, key string) error {
+	if f.failed {
+		return errStore
+	}
+	return f.Store.Delete(ctx, key)
+}
+
+// dial leads every address to the site, under the present condition of the network.
+func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	if w.network.dial != nil {
+		return w.network.dial(ctx, addr)
+	}
+	dial, err := w.dialer(w.network.certificate)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx)
+}
+
+// dialer starts the server that shows the kind of certificate, once.
+func (w *world) dialer(kind certificate) (func(context.Context) (net.Conn, error), error) {
+	if d, ok := w.dialers[kind]; ok {
+		return d, nil
+	}
+	l, dial, err := w.listen()
+	if err != nil {
+		return nil, err
+	}
+	config := w.authority.ServerConfig(w.now)
+	if kind == expired {
+		config = w.authority.ExpiredConfig(w.now)
+	}
+	server := &http.Server{
+		Handler:           w.watch.Handler(http.HandlerFunc(w.answer)),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // what goes wrong is seen by the browser
+		ConnState:         w.watch.ConnState,
+	}
+	go server.Serve(listen.Both(l, config))
+	w.closers = append(w.closers, func() { server.Close() })
+	w.dialers[kind] = dial
+	return dial, nil
+}
+
+func (w *world) listen() (net.Listener, func(context.Context) (net.Conn, error), error) {
+	if !w.sockets {
+		l := listen.Pipe()
+		return l, l.Dial, nil
+	}
+	var (
+		lc net.ListenConfig
+		d  net.Dialer
+	)
+	l, err := lc.Listen(w.ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("listening on loopback: %w", err)
+	}
+	return l, func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", l.Addr().String()) }, nil
+}
+
+// answer hands a request to the Guard of the moment. A pipe has no addresses of its own: what comes
+// through it comes from loopback.
+func (w *world) answer(rw http.ResponseWriter, r *http.Request) {
+	if !w.sockets {
+		r.RemoteAddr = "127.0.0.1:1024"
+	}
+	(*w.handler.Load()).ServeHTTP(rw, r)
+}
+
+// unread is the answer to a request that nobody reads.
+type unread struct{ header http.Header }
+
+// Header implements [http.ResponseWriter].
+func (u *unread) Header() http.Header { return u.header }
+
+// Write implements [http.ResponseWriter].
+func (u *unread) Write(p []byte) (int, error) { return len(p), nil }
+
+// WriteHeader implements [http.ResponseWriter].
+func (u *unread) WriteHeader(int) {}
+
+// LessonSettings are the settings of the lesson: Django's defaults and SECURE_SSL_REDIRECT,
+// SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE. The key is made for this process; hosts are those
+// that may be asked for.
+func LessonSettings(hosts ...string) lockstep.Settings {
+	s := lockstep.DjangoDefaults("6.1")
+	s.SecretKey = rand.Text() + rand.Text()
+	s.AllowedHosts = hosts
+	s.SecureSSLRedirect = true
+	s.SessionCookieSecure = true
+	s.CSRFCookieSecure = true
+	return s
+}
+
+// A Result is what a scenario brought.
+type Result struct {
+	Run    trace.Run
+	Missed []Expectation // the expectations that did not hold
+}
+
+// Options are how a scenario is run. The zero value runs it over in-memory connections, from the
+// same moment every time, with every host allowed.
+type Options struct {
+	Settings lockstep.Settings // zero: those of the lesson, ALLOWED_HOSTS=['*']
+	Sockets  bool              // real sockets on loopback and the real clock
+}
+
+// Do runs the scenario. The error says which line could not be run and why; what the two sides
+// decided is never an error.
+func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
+	if o.Settings.SecretKey == "" {
+		o.Settings = LessonSettings("*")
+	}
+	w, err := newWorld(ctx, o.Settings, o.Sockets)
+	if err != nil {
+		return Result{}, err
+	}
+	defer w.close()
+	for _, c := range s.commands {
+		w.line = c.line
+		if err := c.do(w); err != nil {
+			return Result{Run: w.run}, fmt.Errorf("running line %d of a scenario, %q: %w", c.line, c.text, err)
+		}
+	}
+	if len(w.run.Visits) == 0 {
+		return Result{}, errors.New("running a scenario: it visits nothing")
+	}
+	return Result{Run: w.run, Missed: w.missed}, nil
+}
+
+// Lesson is the scenario of the lesson, at the moment of the README's first table.
+const Lesson = `# The lesson: over http, over https, over https again, over http again.
+lesson http://shop.test/
+`
+
+// LessonRun runs the lesson under s over real sockets and real TLS.
+func LessonRun(ctx context.Context, s lockstep.Settings) (trace.Run, error) {
+	lesson, err := Parse(Lesson)
+	if err != nil {
+		return trace.Run{}, err
+	}
+	result, err := lesson.Do(ctx, Options{Settings: s, Sockets: true})
+	return result.Run, err
+}

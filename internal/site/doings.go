@@ -1,0 +1,106 @@
+package site
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/django"
+	"github.com/lockstep-http/lockstep/session"
+)
+
+// The doings that take no arguments, by their names in scenarios.
+var plainDoings = map[string]Doing{
+	"counter": Counter,
+	"plain":   func(http.ResponseWriter, *http.Request) (string, error) { return "plain", nil },
+	"read":    read,
+	"flush":   flush,
+	"cycle":   cycle,
+	"clear":   clearAll,
+	"large":   large,
+}
+
+// Counter counts the visits of a session: the page of the lesson.
+func Counter(_ http.ResponseWriter, r *http.Request) (string, error) {
+	s := session.From(r.Context())
+	visits, _ := session.Value[int](s, "visits")
+	visits++
+	err := s.Set("visits", visits)
+	return fmt.Sprintf("visit %d", visits), err
+}
+
+func read(_ http.ResponseWriter, r *http.Request) (string, error) {
+	s := session.From(r.Context())
+	visits, _ := session.Value[int](s, "visits")
+	return fmt.Sprintf("%d visits so far", visits), s.Err()
+}
+
+func flush(_ http.ResponseWriter, r *http.Request) (string, error) {
+	return "flushed", session.From(r.Context()).Flush()
+}
+
+func cycle(_ http.ResponseWriter, r *http.Request) (string, error) {
+	return "cycled", session.From(r.Context()).CycleKey()
+}
+
+func clearAll(_ http.ResponseWriter, r *http.Request) (string, error) {
+	return "cleared", session.From(r.Context()).Clear()
+}
+
+// large puts more into the session than it can hold.
+func large(_ http.ResponseWriter, r *http.Request) (string, error) {
+	return "large", session.From(r.Context()).Set("large", strings.Repeat("x", django.MaxPayload))
+}
+
+// setCookie is "cookie NAME=VALUE [ATTRIBUTE ...]": the attributes are spelled as in Set-Cookie.
+func setCookie(words []string) (Doing, error) {
+	c, err := cookieOf(words)
+	if err != nil {
+		return nil, err
+	}
+	return func(w http.ResponseWriter, r *http.Request) (string, error) {
+		return "cookie", lockstep.SetCookie(w, r, c)
+	}, nil
+}
+
+func cookieOf(words []string) (lockstep.Cookie, error) {
+	name, value, _ := strings.Cut(words[0], "=")
+	c := lockstep.Cookie{Name: name, Value: value}
+	for _, word := range words[1:] {
+		name, value, _ := strings.Cut(word, "=")
+		switch name {
+		case "Secure":
+			c.Secure = true
+		case "HttpOnly":
+			c.HttpOnly = true
+		case "Domain":
+			c.Domain = value
+		case "Path":
+			c.Path = value
+		case "SameSite":
+			mode, ok := map[string]http.SameSite{"Lax": http.SameSiteLaxMode, "Strict": http.SameSiteStrictMode, "None": http.SameSiteNoneMode}[value]
+			if !ok {
+				return c, fmt.Errorf("%q is not Lax, Strict or None", value)
+			}
+			c.SameSite = mode
+		case "Max-Age":
+			seconds, err := strconv.Atoi(value)
+			if err != nil {
+				return c, fmt.Errorf("%q is not a number of seconds", value)
+			}
+			c.MaxAge = time.Duration(seconds) * time.Second
+		default:
+			return c, fmt.Errorf("no attribute %q: there are Secure, HttpOnly, Domain, Path, SameSite and Max-Age", name)
+		}
+	}
+	return c, nil
+}
+
+func deleteCookie(name string) Doing {
+	return func(w http.ResponseWriter, r *http.Request) (string, error) {
+		return "deleted", lockstep.DeleteCookie(w, r, lockstep.Cookie{Name: name})
+	}
+}

@@ -1,0 +1,270 @@
+package trace
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// What a site may make the client read and wait for.
+const (
+	maxHeader      = 256 << 10 // bytes of an answer's header
+	maxBody        = 1 << 20   // bytes of an answer's body; what is longer is left unread
+	maxInformed    = 5         // answers of status 1xx before the real one
+	defaultTimeout = 10 * time.Second
+)
+
+// userAgent is sent with every request, so that a log shows what asked.
+const userAgent = "Lockstep-trace"
+
+// errHeaderTooBig is the end of an answer whose header is longer than maxHeader.
+var errHeaderTooBig = fmt.Errorf("the header is longer than %d bytes", maxHeader)
+
+// An answer is what one exchange brought, before the browser has looked at it.
+type answer struct {
+	status      int
+	fields      []Field // as they came, byte for byte, in order
+	body        []byte
+	plainText   bool
+	certificate error // why the certificate is not valid; nil over http, too
+	tls         *tls.ConnectionState
+	known       bool
+	verdicts    []rule.Verdict // the site's, when known
+}
+
+// values returns the values of a header field, in order.
+func (a *answer) values(name string) []string {
+	var all []string
+	for _, f := range a.fields {
+		if strings.EqualFold(f.Name, name) {
+			all = append(all, f.Value)
+		}
+	}
+	return all
+}
+
+// first returns the first value of a header field, or "".
+func (a *answer) first(name string) string {
+	if all := a.values(name); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// exchange sends the request on a connection of its own and reads the answer, within the limits of
+// this package.
+func (c *Client) exchange(ctx context.Context, req browser.Request, cookies string, header http.Header) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
+	defer cancel()
+	hr, err := newRequest(ctx, req, cookies, header)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := c.connect(ctx, req)
+	if err != nil {
+		return nil, first(ctx.Err(), err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if err := hr.Write(conn); err != nil {
+		return nil, first(ctx.Err(), err)
+	}
+	a, err := readAnswer(bufio.NewReader(conn), hr)
+	if err != nil {
+		return nil, first(ctx.Err(), err)
+	}
+	if secured, ok := conn.(*tls.Conn); ok {
+		state := secured.ConnectionState()
+		a.tls, a.certificate = &state, c.verify(state, req.URL.Hostname())
+	}
+	if c.Watch != nil {
+		a.verdicts, a.known = c.Watch.Decided(ctx, conn.LocalAddr().String())
+	}
+	return a, nil
+}
+
+// first returns the first error that is one: that a context ended explains what broke because of it.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Client) timeout() time.Duration {
+	if c.Timeout == 0 {
+		return defaultTimeout
+	}
+	return c.Timeout
+}
+
+func newRequest(ctx context.Context, req browser.Request, cookies string, header http.Header) (*http.Request, error) {
+	u := *req.URL
+	u.Fragment, u.RawFragment = "", ""
+	hr, err := http.NewRequestWithContext(ctx, req.Method, u.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	hr.Close = true
+	hr.Header.Set("User-Agent", userAgent)
+	hr.Header.Set("Accept", "text/html,*/*;q=0.8")
+	if cookies != "" {
+		hr.Header.Set("Cookie", cookies)
+	}
+	for name, values := range header {
+		if name == "Host" {
+			hr.Host = values[0]
+			continue
+		}
+		hr.Header[name] = slices.Clone(values)
+	}
+	return hr, nil
+}
+
+// connect dials the host of the request, over TLS for https.
+func (c *Client) connect(ctx context.Context, req browser.Request) (net.Conn, error) {
+	host, port := req.URL.Hostname(), req.URL.Port()
+	secure := req.URL.Scheme == "https"
+	if port == "" {
+		port = map[bool]string{false: "80", true: "443"}[secure]
+	}
+	conn, err := c.dial(ctx, net.JoinHostPort(host, port))
+	if err != nil || !secure {
+		return conn, err
+	}
+	secured := tls.Client(conn, &tls.Config{
+		ServerName: host,
+		NextProtos: []string{"http/1.1"},
+		Time:       c.now,
+		MinVersion: tls.VersionTLS12,
+		// The chain is verified below, so that the reason can be told and --insecure can go on.
+		InsecureSkipVerify: true, //nolint:gosec // verified in VerifyConnection
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if c.Insecure {
+				return nil
+			}
+			return c.verify(state, host)
+		},
+	})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}
+
+func (c *Client) dial(ctx context.Context, addr string) (net.Conn, error) {
+	if c.Dial != nil {
+		return c.Dial(ctx, "tcp", addr)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+// verify reports why the certificate of a connection to host is not valid, or nil.
+func (c *Client) verify(state tls.ConnectionState, host string) error {
+	options := x509.VerifyOptions{Roots: c.Roots, DNSName: host, CurrentTime: c.now(), Intermediates: x509.NewCertPool()}
+	for _, cert := range state.PeerCertificates[1:] {
+		options.Intermediates.AddCert(cert)
+	}
+	if _, err := state.PeerCertificates[0].Verify(options); err != nil {
+		return &certificateError{err}
+	}
+	return nil
+}
+
+// readAnswer reads the answer to hr, past those of status 1xx.
+//
+// Package net/http fails on a header with a control character, where browsers refuse no more than the
+// cookie in it. So the header is kept here as it came, and net/http gets it without those characters.
+func readAnswer(r *bufio.Reader, hr *http.Request) (*answer, error) {
+	for range maxInformed + 1 {
+		head, err := readHead(r)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(withoutControls(head)), r)), hr)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
+			continue
+		}
+		// A body that ends early is no concern of cookies: what came of it is kept.
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+		return &answer{
+			status: resp.StatusCode, fields: fieldsOf(head), body: body,
+			plainText: strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"),
+		}, nil
+	}
+	return nil, errors.New("more than a few answers of status 1xx")
+}
+
+// readHead reads the status line and the header, up to and with the empty line.
+func readHead(r *bufio.Reader) ([]byte, error) {
+	var head []byte
+	for {
+		line, err := r.ReadSlice('\n')
+		head = append(head, line...)
+		switch {
+		case len(head) > maxHeader:
+			return nil, errHeaderTooBig
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil:
+			return nil, err
+		case !bytes.HasPrefix(head, []byte("HTTP/")):
+			return nil, errors.New("it does not begin with HTTP/")
+		case bytes.HasSuffix(head, []byte("\n\r\n")), bytes.HasSuffix(head, []byte("\n\n")):
+			return head, nil
+		}
+	}
+}
+
+// withoutControls is head without the control characters that net/http does not read. NUL stays: no
+// browser reads that either.
+func withoutControls(head []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		if r < ' ' && r != 0 && r != '\t' && r != '\r' && r != '\n' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, bytes.ToValidUTF8(head, []byte("?")))
+}
+
+// fieldsOf takes the lines of a header apart. A line that begins with a space goes on with the one
+// before it (RFC 9112, section 5.2).
+func fieldsOf(head []byte) []Field {
+	var fields []Field
+	lines := strings.Split(strings.TrimRight(string(head), "\r\n"), "\n")
+	for _, line := range lines[1:] {
+		line = strings.TrimSuffix(line, "\r")
+		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
+			if len(fields) > 0 {
+				fields[len(fields)-1].Value += " " + strings.Trim(line, " \t")
+			}
+			continue
+		}
+		name, value, found := strings.Cut(line, ":")
+		if found {
+			fields = append(fields, Field{Name: name, Value: strings.Trim(value, " \t")})
+		}
+	}
+	return fields
+}

@@ -1,0 +1,121 @@
+package trace
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// Schema names the form of the lines that WriteJSON writes. Its number goes up when a field changes
+// its meaning or goes; a new field does not change it.
+const Schema = "lockstep.trace/1"
+
+// Lines of a saved run longer than this are refused.
+const maxLine = 4 << 20
+
+// A line is one line of a saved run: a hop, or a verdict of the hop before it.
+type line struct {
+	Schema  string        `json:"schema"`
+	Kind    string        `json:"kind"` // "hop" or "verdict"
+	Visit   int           `json:"visit"`
+	Hop     int           `json:"hop"`
+	Request *requestLines `json:"request,omitempty"`
+	Verdict *rule.Verdict `json:"verdict,omitempty"`
+}
+
+type requestLines struct {
+	Typed    string         `json:"typed"`
+	At       time.Time      `json:"at"`
+	Method   string         `json:"method"`
+	URL      string         `json:"url"`
+	Known    bool           `json:"known"`
+	Cookie   string         `json:"cookie,omitempty"`
+	Response *Response      `json:"response,omitempty"`
+	Cookies  []StoredCookie `json:"cookies,omitempty"`
+	HSTS     []KnownHost    `json:"hsts,omitempty"`
+}
+
+// WriteJSON writes the run, one JSON object a line: each hop, then each of its verdicts.
+func (r Run) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for i, visit := range r.Visits {
+		for j, h := range visit.Hops {
+			head := line{Schema: Schema, Kind: "hop", Visit: i + 1, Hop: j + 1, Request: &requestLines{
+				Typed: visit.Typed, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Cookie: h.Cookie,
+				Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
+			}}
+			if err := enc.Encode(head); err != nil {
+				return err
+			}
+			for k := range h.Verdicts {
+				if err := enc.Encode(line{Schema: Schema, Kind: "verdict", Visit: i + 1, Hop: j + 1, Verdict: &h.Verdicts[k]}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// ReadJSON reads what WriteJSON wrote, so that a saved run can be told again by any writer.
+func ReadJSON(r io.Reader) (Run, error) {
+	var run Run
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, maxLine)
+	for n := 1; s.Scan(); n++ {
+		var l line
+		if err := json.Unmarshal(s.Bytes(), &l); err != nil {
+			return Run{}, fmt.Errorf("reading line %d of a saved run: %w", n, err)
+		}
+		if err := run.add(l); err != nil {
+			return Run{}, fmt.Errorf("reading line %d of a saved run: %w", n, err)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return Run{}, fmt.Errorf("reading a saved run: %w", err)
+	}
+	if len(run.Visits) == 0 {
+		return Run{}, errors.New("reading a saved run: it holds no hop")
+	}
+	return run, nil
+}
+
+// add appends one line to the run; lines come in the order in which they were written.
+func (r *Run) add(l line) error {
+	if l.Schema != Schema {
+		return fmt.Errorf("schema %q is not %q", l.Schema, Schema)
+	}
+	if l.Visit < 1 || l.Hop < 1 {
+		return fmt.Errorf("hop %d of visit %d: both count from 1", l.Hop, l.Visit)
+	}
+	switch {
+	case l.Kind == "hop" && l.Request != nil:
+		q := l.Request
+		if l.Visit == len(r.Visits)+1 && l.Hop == 1 {
+			r.Visits = append(r.Visits, Visit{Typed: q.Typed})
+		}
+		if l.Visit != len(r.Visits) || l.Hop != len(r.Visits[l.Visit-1].Hops)+1 {
+			return fmt.Errorf("hop %d of visit %d is out of order", l.Hop, l.Visit)
+		}
+		v := &r.Visits[l.Visit-1]
+		v.Hops = append(v.Hops, Hop{
+			At: q.At, Method: q.Method, URL: q.URL, Known: q.Known, Cookie: q.Cookie,
+			Response: q.Response, Cookies: q.Cookies, HSTS: q.HSTS,
+		})
+	case l.Kind == "verdict" && l.Verdict != nil:
+		if l.Visit != len(r.Visits) || l.Hop != len(r.Visits[l.Visit-1].Hops) {
+			return fmt.Errorf("a verdict of hop %d of visit %d is out of order", l.Hop, l.Visit)
+		}
+		h := r.Visits[l.Visit-1].Last()
+		h.Verdicts = append(h.Verdicts, *l.Verdict)
+	default:
+		return fmt.Errorf("kind %q is neither a hop nor a verdict", l.Kind)
+	}
+	return nil
+}

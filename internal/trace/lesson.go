@@ -1,0 +1,75 @@
+package trace
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+// Lesson makes the visits of the lesson to target, whichever of the two schemes it has: over http,
+// following where that leads; over https, when the first visit did not get there by itself; over
+// https again; and over http again. When https gives no answer the last two are not made.
+func (c *Client) Lesson(ctx context.Context, target string) (Run, error) {
+	u, err := parseTarget(target)
+	if err != nil {
+		return Run{}, err
+	}
+	var (
+		run     Run
+		plain   = withScheme(u, "http")
+		secured = withScheme(u, "https")
+	)
+	visit := func(target string) (Visit, error) {
+		v, err := c.Visit(ctx, http.MethodGet, target, nil)
+		if len(v.Hops) > 0 {
+			run.Visits = append(run.Visits, v)
+		}
+		return v, err
+	}
+	v, err := visit(plain)
+	if err != nil {
+		return run, err
+	}
+	if !v.reachedHTTPS() {
+		if v, err = visit(secured); err != nil {
+			return run, err
+		}
+	}
+	if !v.answeredOverHTTPS() {
+		return run, nil
+	}
+	if _, err = visit(secured); err != nil {
+		return run, err
+	}
+	_, err = visit(plain)
+	return run, err
+}
+
+func (v Visit) reachedHTTPS() bool {
+	for i := range v.Hops {
+		if v.Hops[i].Secure() {
+			return true
+		}
+	}
+	return false
+}
+
+func (v Visit) answeredOverHTTPS() bool {
+	for i := range v.Hops {
+		if v.Hops[i].Secure() && v.Hops[i].Response != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// withScheme is u under another scheme. A port that is the default of either scheme is dropped; any
+// other is kept, as a redirect to https keeps it.
+func withScheme(u *url.URL, scheme string) string {
+	other := *u
+	other.Scheme = scheme
+	if port := u.Port(); port == "80" || port == "443" {
+		other.Host = u.Host[:len(u.Host)-len(port)-1]
+	}
+	return other.String()
+}

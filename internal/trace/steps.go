@@ -1,0 +1,384 @@
+package trace
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-http/lockstep/cookie"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// A Story is a Run of [Client.Lesson] as the lesson tells it. It is data: the writers render it.
+type Story struct {
+	Run       Run
+	Cookies   []string   // the names of the cookies it is about, in the order in which they appeared
+	Steps     []Step     // the execution table
+	Variables []Variable // the variable tracker
+	Moments   []Moment   // the key moments
+	Changes   []Change   // against another story; nil when it was compared with none
+	Because   string     // what the other story was run without
+}
+
+// A Step is one row of the execution table: a moment, of which a visit has several and a hop one or
+// two.
+type Step struct {
+	Number    int
+	Action    string
+	Condition string
+	Result    string
+	Sent      string // the cell "Cookie sent"
+	Rule      rule.ID
+	Parts     []Part // the requests and verdicts that make it up
+
+	hops    []*Hop
+	reached bool
+}
+
+// A Part is a piece of a Step: a request that left, or a verdict.
+type Part struct {
+	Request string // "GET http://shop.test/ -> 301"; "" for a verdict
+	Verdict rule.Verdict
+}
+
+// Tell recognises the lesson in run. about names the cookie it is about; when it is empty the story
+// is about every cookie that the site set.
+func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
+	s := Story{Run: run, Cookies: []string{about}}
+	if about == "" {
+		s.Cookies = cookieNames(run)
+	}
+	m := locate(run)
+	s.Steps = []Step{
+		s.requestStep(1, "HTTP request", m.plain),
+		s.requestStep(2, "HTTPS request", m.secure),
+		s.cookieStep(3, m.secure),
+		s.requestStep(4, "next HTTPS request", m.next),
+		s.requestStep(5, "HTTP again", m.again),
+	}
+	for i := range s.Steps {
+		s.Steps[i].Rule = s.Steps[i].deciding()
+	}
+	s.Variables = s.track()
+	s.Moments = s.moments(lookup)
+	return s
+}
+
+// moments of a run: the hops from which each step is read.
+type located struct {
+	plain  []*Hop // the first visit, as far as it went over http
+	secure []*Hop // from the first https request to the end of its visit
+	next   []*Hop // the visit over https after that
+	again  []*Hop // the last visit, over http
+}
+
+func locate(run Run) located {
+	var m located
+	for i := range run.Visits {
+		hops := pointers(run.Visits[i].Hops)
+		first := slices.IndexFunc(hops, (*Hop).Secure)
+		asked := scheme(run.Visits[i].Typed)
+		switch {
+		case i == 0:
+			m.plain = hops
+			if first >= 0 {
+				m.plain, m.secure = hops[:first], hops[first:]
+			}
+		case m.secure == nil:
+			m.secure = hops
+		case asked == "https" && m.next == nil:
+			m.next = hops
+		case asked == "http":
+			m.again = hops
+		}
+	}
+	return m
+}
+
+func pointers(hops []Hop) []*Hop {
+	p := make([]*Hop, len(hops))
+	for i := range hops {
+		p[i] = &hops[i]
+	}
+	return p
+}
+
+// requestStep is a step that begins with a request. Step 2 leaves what its answers set to step 3.
+func (s *Story) requestStep(number int, action string, hops []*Hop) Step {
+	step := Step{Number: number, Action: action, hops: hops, reached: len(hops) > 0}
+	if !step.reached {
+		step.Condition, step.Result, step.Sent = "-", "not reached", "-"
+		return step
+	}
+	step.Action += " to " + hops[0].URL
+	if v, ok := hops[0].Verdict(rule.UpgradeToHTTPS, ""); ok && v.Yes {
+		step.Action = fmt.Sprintf("%s, upgraded to %s before it leaves (%s)", action, hops[0].URL, v.Rule)
+	}
+	step.Condition = condition(hops[0])
+	step.Result = result(hops)
+	if number != 2 {
+		step.Result += s.stored(hops)
+	}
+	step.Sent = s.sent(number, hops)
+	for _, h := range hops {
+		step.Parts = append(step.Parts, Part{Request: requestLine(h)})
+		for _, v := range h.Verdicts {
+			if number != 2 || !setsCookie(v.Question) {
+				step.Parts = append(step.Parts, Part{Verdict: v})
+			}
+		}
+	}
+	return step
+}
+
+// cookieStep is what the answers to step 2 did to the cookies.
+func (s *Story) cookieStep(number int, hops []*Hop) Step {
+	step := Step{Number: number, Action: "the site sets no cookie", Condition: "-", Result: "nothing to store", Sent: "-", hops: hops, reached: len(hops) > 0}
+	if !step.reached {
+		step.Result = "not reached"
+		return step
+	}
+	var actions, conditions, results []string
+	for _, h := range hops {
+		for _, v := range h.Verdicts {
+			if setsCookie(v.Question) {
+				step.Parts = append(step.Parts, Part{Verdict: v})
+			}
+		}
+		for _, v := range s.storeVerdicts(h) {
+			flags := flagsOf(h, v.Subject)
+			actions = append(actions, strings.Join(append([]string{v.Subject}, flags...), "; "))
+			conditions = append(conditions, fmt.Sprintf("Secure=%s over %s", pythonBool(slices.Contains(flags, "Secure")), scheme(h.URL)))
+			results = append(results, stored(v))
+		}
+	}
+	if len(actions) > 0 {
+		step.Action = "the site sets " + strings.Join(actions, ", ")
+		step.Condition = strings.Join(slices.Compact(conditions), ", ")
+		step.Result = strings.Join(results, ", ")
+		step.Sent = "no (set in the response)"
+	}
+	return step
+}
+
+// setsCookie tells the questions of step 3 from those of step 2.
+func setsCookie(q rule.Question) bool {
+	return q == rule.SaveSession || q == rule.SetCookie || q == rule.StoreCookie
+}
+
+func (s *Story) about(name string) bool { return slices.Contains(s.Cookies, name) }
+
+func (s *Story) storeVerdicts(h *Hop) []rule.Verdict {
+	return slices.DeleteFunc(h.All(rule.StoreCookie), func(v rule.Verdict) bool { return !s.about(v.Subject) })
+}
+
+// condition is what the site saw: its own answer when it is known, else the scheme.
+func condition(h *Hop) string {
+	if v, ok := h.Verdict(rule.IsSecure, ""); ok && h.Known {
+		return "request.is_secure()=" + pythonBool(v.Yes)
+	}
+	return scheme(h.URL) + " (seen from outside)"
+}
+
+// result is how a chain of answers went on.
+func result(hops []*Hop) string {
+	var parts []string
+	for _, h := range hops {
+		parts = append(parts, outcome(h))
+	}
+	return strings.Join(parts, ", then ")
+}
+
+func outcome(h *Hop) string {
+	if h.Response == nil {
+		v, _ := h.Verdict(rule.Connect, "")
+		return "no answer (" + string(v.Rule) + ")"
+	}
+	status := h.Response.Status
+	if to := h.Location(); to != "" && status/100 == 3 {
+		text := fmt.Sprintf("%d to %s", status, to)
+		if v, ok := h.Verdict(rule.FollowRedirect, ""); ok && !v.Yes {
+			text += " (" + string(v.Rule) + ")"
+		}
+		return text
+	}
+	text := fmt.Sprintf("%d, %s", status, processed(status))
+	if v, ok := h.Verdict(rule.LoadSession, ""); ok && v.Yes {
+		text += ", session read"
+	}
+	if h.Response.Text != "" && status < 300 {
+		text += fmt.Sprintf(" (%s)", h.Response.Text)
+	}
+	return text
+}
+
+func processed(status int) string {
+	if status < 300 {
+		return "processed"
+	}
+	return strings.ToLower(http.StatusText(status))
+}
+
+// stored is what the answers of a step that is not split did to the cookies.
+func (s *Story) stored(hops []*Hop) string {
+	var text string
+	for _, h := range hops {
+		for _, v := range s.storeVerdicts(h) {
+			if !v.Yes {
+				text += fmt.Sprintf("; sets %s: %s", v.Subject, stored(v))
+			} else if !h.Secure() {
+				text += fmt.Sprintf("; sets %s in clear: %s", v.Subject, stored(v))
+			}
+		}
+	}
+	return text
+}
+
+func stored(v rule.Verdict) string {
+	if v.Yes {
+		return "the browser stores it"
+	}
+	return "the browser refuses it (" + string(v.Rule) + ")"
+}
+
+// sent is the cell "Cookie sent". Over http it is about the first request alone, for what follows a
+// redirect is another moment; over https about the whole chain.
+func (s *Story) sent(number int, hops []*Hop) string {
+	asked := askedOf(hops)
+	var yes, no []string
+	for _, name := range s.Cookies {
+		switch v, ok := sendVerdict(asked, name); {
+		case !ok:
+		case v.Yes:
+			yes = append(yes, name)
+		case len(s.Cookies) == 1:
+			no = append(no, string(v.Rule))
+		default:
+			no = append(no, fmt.Sprintf("%s: %s", name, v.Rule))
+		}
+	}
+	switch {
+	case len(yes) > 0 && len(no) > 0:
+		return "yes: " + strings.Join(yes, ", ") + "; no: " + strings.Join(no, ", ")
+	case len(yes) > 0:
+		return "yes: " + strings.Join(yes, ", ")
+	case len(no) > 0:
+		return "no: " + strings.Join(no, ", ")
+	case number <= 2:
+		return "no (first request)"
+	default:
+		return "no (none stored)"
+	}
+}
+
+// askedOf are the requests that the question whether a cookie was sent is about.
+func askedOf(hops []*Hop) []*Hop {
+	if hops[0].Secure() {
+		return hops
+	}
+	return hops[:1]
+}
+
+// sendVerdict is whether any request of a chain carried the cookie, and if none did, why the first
+// that could have did not.
+func sendVerdict(hops []*Hop, name string) (verdict rule.Verdict, asked bool) {
+	for _, h := range hops {
+		for _, v := range h.All(rule.SendCookie) {
+			if v.Subject != name {
+				continue
+			}
+			if v.Yes {
+				return v, true
+			}
+			if !asked {
+				verdict, asked = v, true
+			}
+		}
+	}
+	return verdict, asked
+}
+
+// deciding is the rule that a row is decided by: why the cookie stayed, what was stored, or why the
+// site redirected.
+func (s *Step) deciding() rule.ID {
+	var questions []rule.Question
+	switch s.Number {
+	case 1, 2:
+		questions = []rule.Question{rule.RedirectToHTTPS, rule.Answer, rule.AllowHost, rule.Connect}
+	case 3:
+		questions = []rule.Question{rule.StoreCookie}
+	default:
+		questions = []rule.Question{rule.SendCookie, rule.RedirectToHTTPS, rule.Answer, rule.AllowHost, rule.Connect}
+	}
+	for _, q := range questions {
+		for _, p := range s.Parts {
+			if p.Verdict.Question == q {
+				return p.Verdict.Rule
+			}
+		}
+	}
+	return ""
+}
+
+func requestLine(h *Hop) string {
+	line := h.Method + " " + h.URL
+	if h.Cookie != "" {
+		line += "  Cookie: " + h.Cookie
+	}
+	if h.Response == nil {
+		return line + "  -> no answer"
+	}
+	return fmt.Sprintf("%s  -> %d %s", line, h.Response.Status, http.StatusText(h.Response.Status))
+}
+
+// flagsOf reads the flags that a site set a cookie with.
+func flagsOf(h *Hop, name string) []string {
+	for _, f := range h.Response.Fields {
+		if !strings.EqualFold(f.Name, "Set-Cookie") {
+			continue
+		}
+		if line := cookie.Parse(f.Value); line.Name == name {
+			return flags(line.Secure, line.HttpOnly, line.SameSite.String())
+		}
+	}
+	return nil
+}
+
+// flags are those attributes of a cookie that say who may see it. A SameSite of "Default" is none.
+func flags(secure, httpOnly bool, sameSite string) []string {
+	var names []string
+	if secure {
+		names = append(names, "Secure")
+	}
+	if httpOnly {
+		names = append(names, "HttpOnly")
+	}
+	if sameSite != cookie.SameSiteDefault.String() {
+		names = append(names, "SameSite="+sameSite)
+	}
+	return names
+}
+
+// cookieNames lists the cookies that a site set, in the order in which they appeared.
+func cookieNames(run Run) []string {
+	var names []string
+	for _, visit := range run.Visits {
+		for i := range visit.Hops {
+			for _, v := range visit.Hops[i].All(rule.StoreCookie) {
+				if !slices.Contains(names, v.Subject) {
+					names = append(names, v.Subject)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// pythonBool spells a truth value as Django's settings do.
+func pythonBool(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
+}

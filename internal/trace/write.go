@@ -1,0 +1,278 @@
+package trace
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// Widths at which the cells of the tables are wrapped, chosen for a terminal of 120 columns and the
+// same everywhere, so that output is stable to the byte.
+var (
+	tableWidths = []int{0, 30, 28, 36, 24}
+	fateWidths  = []int{24, 34, 34, 34}
+	factsWidth  = 110
+)
+
+// WriteTable writes the execution table, the variable tracker and the key moments. verbose opens
+// each step into its requests and verdicts, and shows every variable.
+func (s *Story) WriteTable(w io.Writer, verbose bool) {
+	s.table().text(w, tableWidths)
+	for i, text := range s.differences() {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, clean(text))
+	}
+	if verbose {
+		for i := range s.Steps {
+			writeParts(w, &s.Steps[i])
+		}
+	}
+	fmt.Fprintln(w, "\nVariables")
+	g := s.tracker(verbose)
+	g.text(w, make([]int, len(g.head)))
+	if !s.known() && len(s.Cookies) > 0 {
+		fmt.Fprintln(w, "\nCookies")
+		s.fates().text(w, fateWidths)
+	}
+	if len(s.Moments) > 0 {
+		fmt.Fprintln(w, "\nKey moments")
+	}
+	for _, m := range s.Moments {
+		fmt.Fprintf(w, "  %s\n", clean(m.Question))
+		for _, line := range wrap(clean(m.Answer), factsWidth) {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+		fmt.Fprintf(w, "    -> step %d, rule %s\n", m.Step, m.Rule)
+	}
+}
+
+// WriteMarkdown writes the same as tables and lists of Markdown.
+func (s *Story) WriteMarkdown(w io.Writer, verbose bool) {
+	s.table().markdown(w)
+	for _, text := range s.differences() {
+		fmt.Fprintf(w, "\n%s\n", markdownCell.Replace(clean(text)))
+	}
+	if !s.known() && len(s.Cookies) > 0 {
+		fmt.Fprintln(w, "\n### Cookies")
+		fmt.Fprintln(w)
+		s.fates().markdown(w)
+	}
+	fmt.Fprintln(w, "\n### Variables")
+	fmt.Fprintln(w)
+	s.tracker(verbose).markdown(w)
+	fmt.Fprintln(w, "\n### Key moments")
+	fmt.Fprintln(w)
+	for _, m := range s.Moments {
+		fmt.Fprintf(w, "- **%s** %s (step %d, rule `%s`)\n", markdownCell.Replace(clean(m.Question)), markdownCell.Replace(clean(m.Answer)), m.Step, m.Rule)
+	}
+	if !verbose {
+		return
+	}
+	fmt.Fprintln(w, "\n### Verdicts")
+	fmt.Fprintln(w)
+	g := grid{head: []string{"Part", "Side", "Question", "Subject", "Answer", "Rule", "Facts"}}
+	for i := range s.Steps {
+		for j, p := range s.Steps[i].Parts {
+			if p.Request == "" {
+				v := p.Verdict
+				g.rows = append(g.rows, []string{
+					fmt.Sprintf("%d.%d", s.Steps[i].Number, j+1), string(v.Side), string(v.Question), v.Subject,
+					yesNo(v.Yes), ids(v), facts(v),
+				})
+			}
+		}
+	}
+	g.markdown(w)
+}
+
+// WriteTranscript writes the story as prose, one paragraph a step.
+func (s *Story) WriteTranscript(w io.Writer, verbose bool) {
+	defer func() {
+		for _, text := range s.differences() {
+			fmt.Fprintln(w, clean(text))
+		}
+	}()
+	for i := range s.Steps {
+		st := &s.Steps[i]
+		fmt.Fprintf(w, "Step %d. %s.\n", st.Number, clean(sentence(st.Action)))
+		if !st.reached {
+			fmt.Fprintln(w, "  This run did not get here.")
+			continue
+		}
+		if st.Number == 3 && st.Condition == none {
+			continue
+		}
+		fmt.Fprintf(w, "  %s: %s.\n", clean(st.Condition), clean(st.Result))
+		fmt.Fprintf(w, "  Cookie sent: %s.\n", clean(st.Sent))
+		for _, m := range s.Moments {
+			if m.Step == st.Number {
+				for _, line := range wrap(clean(m.Question+" "+m.Answer), factsWidth) {
+					fmt.Fprintf(w, "  %s\n", line)
+				}
+			}
+		}
+		if verbose {
+			writeParts(w, st)
+		}
+	}
+}
+
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func (s *Story) table() grid {
+	g := grid{head: []string{"Step", "Action", "Condition", "Result", "Cookie sent"}}
+	for i := range s.Steps {
+		st := &s.Steps[i]
+		number := strconv.Itoa(st.Number)
+		if slices.ContainsFunc(s.Changes, func(c Change) bool { return c.Step == st.Number }) {
+			number += " *"
+		}
+		g.rows = append(g.rows, []string{number, st.Action, st.Condition, st.Result, st.Sent})
+	}
+	return g
+}
+
+// tracker is the variable tracker: the start, and each step after which a shown variable changed.
+func (s *Story) tracker(every bool) grid {
+	g := grid{head: []string{"Variable", "Start"}}
+	var shown []Variable
+	for _, v := range s.Variables {
+		if every || !v.Detail {
+			shown = append(shown, v)
+			g.rows = append(g.rows, []string{v.Name, v.Values[0]})
+		}
+	}
+	for i := range s.Steps {
+		changed := false
+		for _, v := range shown {
+			changed = changed || v.Changed(i+1)
+		}
+		if !changed {
+			continue
+		}
+		g.head = append(g.head, fmt.Sprintf("After step %d", s.Steps[i].Number))
+		for j, v := range shown {
+			g.rows[j] = append(g.rows[j], v.Values[i+1])
+		}
+	}
+	return g
+}
+
+// writeParts opens a step: its requests and verdicts, numbered.
+func writeParts(w io.Writer, st *Step) {
+	if len(st.Parts) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nStep %d  %s\n", st.Number, clean(st.Action))
+	for j, p := range st.Parts {
+		fmt.Fprintf(w, "  %-5s ", fmt.Sprintf("%d.%d", st.Number, j+1))
+		if p.Request != "" {
+			fmt.Fprintln(w, clean(p.Request))
+		} else {
+			writeVerdict(w, p.Verdict, "        ")
+		}
+	}
+}
+
+// WriteVerdict writes one verdict and its facts.
+func WriteVerdict(w io.Writer, v rule.Verdict) {
+	fmt.Fprint(w, "  ")
+	writeVerdict(w, v, "  ")
+}
+
+// writeVerdict writes a verdict behind what stands on the line already, and its facts, indented, below.
+func writeVerdict(w io.Writer, v rule.Verdict, indent string) {
+	fmt.Fprintf(w, "%-8s %s %s: %s  %s\n", v.Side, v.Question, clean(v.Subject), yesNo(v.Yes), ids(v))
+	if text := facts(v); text != "" {
+		for _, line := range wrap(clean(text), factsWidth) {
+			fmt.Fprintf(w, "%s%s\n", indent, line)
+		}
+	}
+}
+
+// WriteHops writes the requests of a run, one a line.
+func (r Run) WriteHops(w io.Writer) {
+	for i := range r.Visits {
+		for j := range r.Visits[i].Hops {
+			fmt.Fprintf(w, "  %s\n", clean(requestLine(&r.Visits[i].Hops[j])))
+		}
+	}
+}
+
+// ids are the rules of a verdict: the one that decided, the others, the notes.
+func ids(v rule.Verdict) string {
+	text := string(v.Rule)
+	for _, id := range v.Also {
+		text += ", also " + string(id)
+	}
+	for _, id := range v.Notes {
+		text += ", " + string(id)
+	}
+	return text
+}
+
+func yesNo(yes bool) string { return choose(yes, "yes", "no") }
+
+// A Change is a cell of the execution table in which two runs differ.
+type Change struct {
+	Step             int
+	Column, Was, Now string
+}
+
+// Compare notes in s where its execution table differs from the one of was, which was run without
+// what because names. The writers mark those rows.
+func (s *Story) Compare(was *Story, because string) {
+	a, b := was.table(), s.table()
+	s.Because, s.Changes = because, []Change{}
+	for i := range b.rows {
+		for j := 1; j < len(b.head); j++ {
+			if a.rows[i][j] != b.rows[i][j] {
+				s.Changes = append(s.Changes, Change{Step: i + 1, Column: b.head[j], Was: a.rows[i][j], Now: b.rows[i][j]})
+			}
+		}
+	}
+}
+
+// differences are the sentences that tell the changes; nil when s was compared with nothing.
+func (s *Story) differences() []string {
+	if s.Changes == nil {
+		return nil
+	}
+	if len(s.Changes) == 0 {
+		return []string{"No row changed: nothing in this run reads " + s.Because + "."}
+	}
+	all := []string{"Rows marked * differ from the lesson, because of " + s.Because + "."}
+	for _, c := range s.Changes {
+		all = append(all, fmt.Sprintf("step %d, %s: %s (in the lesson: %s)", c.Step, c.Column, c.Now, c.Was))
+	}
+	return all
+}
+
+// fates lists each cookie of the story: stored or not, sent or not, and by which rule.
+func (s *Story) fates() grid {
+	g := grid{head: []string{"Cookie", "Stored", "Next HTTPS request", "HTTP again"}}
+	for _, name := range s.Cookies {
+		row := []string{name, none, none, none}
+		for _, number := range []int{3, 1} {
+			if v, ok := s.storing(number, name); ok {
+				row[1] = yesNo(v.Yes) + ": " + ids(v)
+				break
+			}
+		}
+		for i, number := range []int{4, 5} {
+			if st := s.Steps[number-1]; st.reached {
+				if v, ok := sendVerdict(askedOf(st.hops), name); ok {
+					row[2+i] = yesNo(v.Yes) + ": " + ids(v)
+				}
+			}
+		}
+		g.rows = append(g.rows, row)
+	}
+	return g
+}
