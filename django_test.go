@@ -735,8 +735,8 @@ func divergentCases() []djangoCase {
 		brackets,
 		secure("proxy letter case", proto("HTTPS")),
 		secure("proxy white space", proto(" https ")),
-		secure("proxy list, nearest", proto("http,https")),
-		secure("proxy lines, nearest", proto("http", "https")),
+		secure("proxy list nearest", proto("http,https")),
+		secure("proxy lines nearest", proto("http", "https")),
 		conflated, loopback, lineEnd, again,
 	}
 }

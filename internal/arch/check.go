@@ -39,6 +39,7 @@ func Checks() []Check {
 		{"rules", "Each rule is a variable named after its ID, complete, and used in the file that declares it.", rules},
 		{"doc-links", "Each name in brackets in a doc comment exists.", docLinks},
 		{"comments", "No comment names a path of somebody's machine, and no doc comment belittles what it explains.", comments},
+		{"divergences", "Each difference from Django that is kept is shown by a test.", divergences},
 		{"documents", "Documents name what exists, belittle nothing, and show output that was produced.", documents},
 	}
 }

@@ -505,9 +505,34 @@ type ID string
 	},
 }
 
+var divergenceTests = []checkTest{
+	{
+		"differences and what shows them", "divergences", `
+-- docs/divergences.md --
+| setting or behaviour | Django | Lockstep | why | shown by |
+|---|---|---|---|---|
+| a | 1 | 2 | because | ''TestHost'', case proxy list |
+| b | 1 | 2 | because | ''TestGone'' |
+| c | 1 | 2 | because | case nobody |
+| d | 1 | 2 | because | package a |
+-- a/a.go --
+// Package a is one.
+package a
+-- a/a_test.go --
+package a_test
+
+func TestHost() { _ = "differs: proxy list" }
+`, []string{
+			"docs/divergences.md:4: TestGone is no test of this module",
+			"docs/divergences.md:5: no test has a case nobody",
+			"docs/divergences.md:6: a difference that is kept needs a test that shows it",
+		},
+	},
+}
+
 func TestChecks(t *testing.T) {
 	ran := map[string]bool{}
-	for _, cases := range [][]checkTest{floorTests, dependencyTests, purityTests, packageTests, ruleTests, commentTests, documentTests} {
+	for _, cases := range [][]checkTest{floorTests, dependencyTests, purityTests, packageTests, ruleTests, commentTests, documentTests, divergenceTests} {
 		for _, c := range cases {
 			ran[c.check] = true
 			t.Run(c.check+"/"+c.about, c.run)
