@@ -182,7 +182,7 @@ func (c Cookie) attributes() (out django.SetCookie, err error) {
 		return out, err
 	}
 	if strings.IndexFunc(out.Domain, breaksAttribute) >= 0 || strings.IndexFunc(out.Path, breaksAttribute) >= 0 {
-		return out, errors.New("Domain or Path holds a character that ends the attribute") //nolint:revive // an attribute's name begins it
+		return out, errors.New("a character in Domain or Path ends the attribute")
 	}
 	switch c.SameSite {
 	case 0, http.SameSiteDefaultMode:

@@ -89,8 +89,7 @@ var goCase = map[string]string{
 func TestEverySettingHasDjangosName(t *testing.T) {
 	settings := reflect.TypeFor[lockstep.Settings]()
 	seen := map[string]bool{}
-	for i := range settings.NumField() {
-		f := settings.Field(i)
+	for f := range settings.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("django"), ",")
 		var want strings.Builder
 		for word := range strings.SplitSeq(name, "_") {

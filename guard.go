@@ -74,7 +74,7 @@ func (g *Guard) newSessions(o Options) (*session.Engine, error) {
 	store := o.Sessions
 	switch inCookie := strings.HasSuffix(g.site.SessionEngine, ".signed_cookies"); {
 	case inCookie && store != nil:
-		return nil, errors.New("Options.Sessions is set, but SESSION_ENGINE keeps sessions in cookies: take one of the two out") //nolint:revive // a Go name begins it
+		return nil, errors.New("Options.Sessions is set, but SESSION_ENGINE keeps sessions in cookies: take one of the two out")
 	case !inCookie && store == nil:
 		store = new(session.Memory)
 	}

@@ -174,7 +174,7 @@ func headerVerdict(h http.Header, name, setting string, by rule.ID) rule.Verdict
 	return v
 }
 
-// isLoopback reports whether domain, as splitDomainPort returns it, is this machine.
+// isLoopback reports whether domain, as domainOf returns it, is this machine.
 func isLoopback(domain string) bool { return cookie.Loopback(strings.Trim(domain, "[]")) }
 
 // varyOnCookie is Django's patch_vary_headers(response, ("Cookie",)): it adds Cookie to Vary, which

@@ -1,6 +1,7 @@
 package lockstep_test
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -73,9 +74,7 @@ func TestHeaders(t *testing.T) {
 				host = "shop.test"
 			}
 			app := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				for name, lines := range tt.app {
-					w.Header()[name] = lines
-				}
+				maps.Copy(w.Header(), tt.app)
 				w.WriteHeader(http.StatusNotFound)
 			})
 			resp, verdicts := watched(newGuard(t, tt.change).Wrap(app), get(t, scheme, "/", host))

@@ -67,7 +67,7 @@ func (g *Guard) decideHost(r *http.Request, rec *rule.Recorder) (v rule.Verdict,
 	v = rule.Verdict{Side: rule.Site, Question: rule.AllowHost}
 	var from string
 	v.Subject, from = g.rawHost(r)
-	domain, _ = splitDomainPort(v.Subject)
+	domain = domainOf(v.Subject)
 	switch {
 	case domain == "":
 		v.Rule = hostMalformed
@@ -108,17 +108,17 @@ func (g *Guard) rawHost(r *http.Request) (host, from string) {
 	return r.Host, "HTTP_HOST"
 }
 
-// splitDomainPort returns the two parts of a host header in lower case, the domain without a
-// trailing dot and an IPv6 address with its brackets. Both are empty for a host that Django calls
-// malformed. It is Django's split_domain_port as of 5.0, where the whole value has to match
+// domainOf returns the domain of a host header in lower case, without port and trailing dot, an IPv6
+// address with its brackets; it is empty for a host that Django calls malformed. It is Django's
+// split_domain_port as of 5.0, where the whole value has to match
 //
 //	([a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::([0-9]+))?
 //
 // except that what stands in brackets has to be an address: from "[:0]" Django builds a redirect
 // that it then fails to read, with status 500.
-func splitDomainPort(host string) (domain, port string) {
+func domainOf(host string) string {
 	if !only(host, func(c byte) bool { return c < utf8.RuneSelf }) {
-		return "", "" // strings.ToLower would make a k of the Kelvin sign
+		return "" // strings.ToLower would make a k of the Kelvin sign
 	}
 	host = strings.ToLower(host)
 	end := strings.IndexByte(host, ']') + 1
@@ -129,11 +129,11 @@ func splitDomainPort(host string) (domain, port string) {
 			end = len(host)
 		}
 	}
-	domain, port = host[:end], host[end:]
+	domain, port := host[:end], host[end:]
 	if !valid(domain) || port != "" && !isPort(port) {
-		return "", ""
+		return ""
 	}
-	return strings.TrimSuffix(domain, "."), strings.TrimPrefix(port, ":")
+	return strings.TrimSuffix(domain, ".")
 }
 
 func isName(s string) bool {
@@ -178,7 +178,7 @@ func (g *Guard) allows(domain string) bool {
 // disallowedHost is the message of Django's DisallowedHost.
 func disallowedHost(host string) string {
 	message := "Invalid HTTP_HOST header: " + pyRepr(cut(host)) + "."
-	if domain, _ := splitDomainPort(host); domain != "" {
+	if domain := domainOf(host); domain != "" {
 		return message + " You may need to add " + pyRepr(cut(domain)) + " to ALLOWED_HOSTS."
 	}
 	return message + " The domain name provided is not valid according to RFC 1034/1035."

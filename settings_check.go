@@ -234,8 +234,9 @@ func wantsLeadingSlash(re *syntax.Regexp) bool {
 		return all(re.Sub, wantsLeadingSlash)
 	case syntax.OpConcat:
 		return re.Sub[0].Op == syntax.OpBeginText && beginsWithSlash(re.Sub[1])
+	default:
+		return false
 	}
-	return false
 }
 
 func beginsWithSlash(re *syntax.Regexp) bool {
@@ -248,8 +249,9 @@ func beginsWithSlash(re *syntax.Regexp) bool {
 		return re.Min > 0 && beginsWithSlash(re.Sub[0])
 	case syntax.OpAlternate:
 		return all(re.Sub, beginsWithSlash)
+	default:
+		return false
 	}
-	return false
 }
 
 func all(res []*syntax.Regexp, holds func(*syntax.Regexp) bool) bool {
@@ -655,7 +657,7 @@ func parseVersion(text string) (v version, ok bool) {
 }
 
 // atLeast reports whether v is that version or a later one.
-func (v version) atLeast(major, minor, patch int) bool {
+func (v version) atLeast(major, minor, patch int) bool { //nolint:unparam // a version has three numbers
 	return !v.before(version{major, minor, patch})
 }
 

@@ -74,7 +74,7 @@ func (u *pyURL) cutParams() {
 }
 
 // String is urllib.parse.urlunparse, in which an empty query or fragment loses its mark.
-func (u pyURL) String() string {
+func (u *pyURL) String() string {
 	path := u.path
 	if u.params != "" {
 		path += ";" + u.params

@@ -237,7 +237,7 @@ func TestPanicPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if recover() != http.ErrAbortHandler {
+		if recover() != any(http.ErrAbortHandler) {
 			t.Error("the panic did not pass")
 		}
 		if store.Len() != 0 {
@@ -256,6 +256,7 @@ type failingStore struct{ err error }
 func (s failingStore) Load(context.Context, string) (session.Record, error) {
 	return session.Record{}, s.err
 }
+
 func (s failingStore) Save(context.Context, string, session.Record, session.Record) error {
 	return s.err
 }

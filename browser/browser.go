@@ -47,6 +47,7 @@ func SecureConnection(u *url.URL) bool {
 // A target is what the cookie rules look at in the URL of a request.
 type target struct {
 	host     string // canonical
+	site     string // the registrable domain of host: which cookies the question concerns
 	path     string // as it is sent, percent-encoded; never empty
 	tls      bool
 	loopback bool
@@ -70,7 +71,10 @@ func targetOf(u *url.URL) (target, bool) {
 	if path == "" {
 		path = "/"
 	}
-	return target{host: host, path: path, tls: tls, loopback: cookie.Loopback(host)}, true
+	return target{
+		host: host, site: cookie.RegistrableDomain(host), path: path,
+		tls: tls, loopback: cookie.Loopback(host),
+	}, true
 }
 
 // schemes are those whose requests carry cookies, and whether they use TLS.

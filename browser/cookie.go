@@ -12,7 +12,7 @@ import (
 
 // A Cookie is a cookie that a browser has stored. It cannot be changed; two are equal when
 // everything about them is.
-type Cookie struct {
+type Cookie struct { //nolint:recvcheck // the store alone has pointers
 	name, value      string
 	domain, path     string
 	hostOnly         bool

@@ -37,7 +37,7 @@ func (b *Browser) CookieHeader(req Request, now time.Time, rec *rule.Recorder) s
 func (b *Browser) send(t target, now time.Time, watched bool) ([]cookie.Pair, []rule.Verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	entries := b.cookies.site(t.host)
+	entries := b.cookies.sites[t.site]
 	var pairs []cookie.Pair
 	var verdicts []rule.Verdict
 	if watched {
@@ -52,7 +52,7 @@ func (b *Browser) send(t target, now time.Time, watched bool) ([]cookie.Pair, []
 			pairs = append(pairs, cookie.Pair{Name: e.name, Value: e.value})
 		}
 	}
-	b.cookies.removeExpired(t.host, now)
+	b.cookies.removeExpired(t.site, now)
 	return pairs, verdicts
 }
 

@@ -15,7 +15,7 @@ const MaxHSTSField = 8192
 
 // longestMaxAge is where max-age saturates: the whole seconds that a [time.Duration] can hold,
 // about 292 years.
-const longestMaxAge = math.MaxInt64 / time.Second * time.Second
+const longestMaxAge = math.MaxInt64 - math.MaxInt64%time.Second
 
 // An HSTSPolicy is what a Strict-Transport-Security header says.
 type HSTSPolicy struct {

@@ -70,7 +70,7 @@ func (c hstsHeaderCase) run(t *testing.T) {
 		}
 		return
 	}
-	if want := min(time.Duration(c.MaxAge), longestSeconds) * time.Second; policy.MaxAge != want || policy.IncludeSubDomains != c.IncludeSubDomains {
+	if want := min(time.Duration(c.MaxAge), longest) * time.Second; policy.MaxAge != want || policy.IncludeSubDomains != c.IncludeSubDomains {
 		t.Errorf("ParseHSTS(%q) = %+v, want %v, %v", c.Header, policy, want, c.IncludeSubDomains)
 	}
 	known := b.KnownHSTSHosts(hstsStart)
@@ -86,8 +86,8 @@ func (c hstsHeaderCase) run(t *testing.T) {
 	}
 }
 
-// longestSeconds is how many seconds a time.Duration can hold.
-const longestSeconds = time.Duration(1<<63-1) / time.Second
+// longest is how many seconds a time.Duration can hold.
+const longest = time.Duration(1<<63-1) / time.Second
 
 func TestParseHSTS(t *testing.T) {
 	for _, c := range []struct {
@@ -101,7 +101,7 @@ func TestParseHSTS(t *testing.T) {
 		{field: `max-age=60; x="a\"b;c"; y=z`, policy: browser.HSTSPolicy{MaxAge: time.Minute}},
 		{field: "max-age=60; x; x", policy: browser.HSTSPolicy{MaxAge: time.Minute}},
 		{field: "max-age=007", policy: browser.HSTSPolicy{MaxAge: 7 * time.Second}},
-		{field: "max-age=9223372037", policy: browser.HSTSPolicy{MaxAge: longestSeconds * time.Second}},
+		{field: "max-age=9223372037", policy: browser.HSTSPolicy{MaxAge: longest * time.Second}},
 		{field: "", token: "max-age"},
 		{field: "includeSubDomains", token: "max-age"},
 		{field: "31536000; includeSubDomains", token: "max-age"},

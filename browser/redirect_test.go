@@ -166,9 +166,17 @@ func TestRedirectNot(t *testing.T) {
 		location string
 		recorded bool
 	}{
-		{200, "/x", false}, {201, "/x", false}, {404, "", false},
-		{300, "/x", true}, {304, "/x", true}, {305, "/x", true}, {306, "/x", true}, {309, "/x", true},
-		{301, "", true}, {302, "", true}, {308, "", true},
+		{200, "/x", false},
+		{201, "/x", false},
+		{404, "", false},
+		{300, "/x", true},
+		{304, "/x", true},
+		{305, "/x", true},
+		{306, "/x", true},
+		{309, "/x", true},
+		{301, "", true},
+		{302, "", true},
+		{308, "", true},
 	} {
 		recorded := false
 		var chain browser.Chain
@@ -229,22 +237,26 @@ func TestRedirectLoop(t *testing.T) {
 		{
 			"https to itself behind a proxy", "http://shop.test/a#x",
 			[]redirectHop{{location: "https://shop.test/a"}},
-			3, map[string]string{"hop": "2", "repeated by hop": "3", "loop": "http redirects to https, and then https://shop.test/a redirects to itself"},
+			3,
+			map[string]string{"hop": "2", "repeated by hop": "3", "loop": "http redirects to https, and then https://shop.test/a redirects to itself"},
 		},
 		{
 			"to itself", "https://shop.test",
 			[]redirectHop{{location: "https://shop.test/#y"}},
-			2, map[string]string{"hop": "1", "repeated by hop": "2", "loop": "https://shop.test/ redirects to itself"},
+			2,
+			map[string]string{"hop": "1", "repeated by hop": "2", "loop": "https://shop.test/ redirects to itself"},
 		},
 		{
 			"between http and https", "http://shop.test/",
 			[]redirectHop{{location: "https://shop.test/"}, {location: "http://shop.test/"}},
-			3, map[string]string{"hop": "1", "repeated by hop": "3", "loop": "hops 1 to 2, again and again"},
+			3,
+			map[string]string{"hop": "1", "repeated by hop": "3", "loop": "hops 1 to 2, again and again"},
 		},
 		{
 			"a cookie makes another request of it, once", "https://shop.test/",
 			[]redirectHop{{location: "/"}, {location: "/", cookies: "a=1"}},
-			3, map[string]string{"hop": "2", "repeated by hop": "3"},
+			3,
+			map[string]string{"hop": "2", "repeated by hop": "3"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -46,14 +46,9 @@ type cookieStore struct {
 	seq   uint64
 }
 
-// site returns the entries that a question about host concerns.
-func (s *cookieStore) site(host string) []entry {
-	return s.sites[cookie.RegistrableDomain(host)]
-}
-
-// find returns the stored cookie with the identity of c, or nil.
-func (s *cookieStore) find(c *Cookie) *entry {
-	entries := s.site(c.domain)
+// find returns the stored cookie of a site with the identity of c, or nil.
+func (s *cookieStore) find(site string, c *Cookie) *entry {
+	entries := s.sites[site]
 	for i := range entries {
 		if entries[i].same(c) {
 			return &entries[i]
@@ -68,11 +63,10 @@ func (s *cookieStore) replace(old *entry, c Cookie, now time.Time) {
 	old.Cookie, old.accessed = c, now
 }
 
-// insert stores c, whose identity is new, and returns what had to go for it.
-func (s *cookieStore) insert(c Cookie, now time.Time) (evicted []Cookie) {
+// insert stores c in its site, where its identity is new, and returns what had to go for it.
+func (s *cookieStore) insert(site string, c Cookie, now time.Time) (evicted []Cookie) {
 	s.seq++
 	e := entry{Cookie: c, accessed: now, seq: s.seq}
-	site := cookie.RegistrableDomain(c.domain)
 	entries := s.sites[site]
 	i, _ := slices.BinarySearchFunc(entries, e, before)
 	if s.sites == nil {
@@ -95,12 +89,12 @@ func (s *cookieStore) remove(site string, drop func(entry) bool) {
 	s.sites[site] = left
 }
 
-// removeExpired takes out of the site of host what has expired at now.
-func (s *cookieStore) removeExpired(host string, now time.Time) {
-	entries := s.site(host)
+// removeExpired takes out of a site what has expired at now.
+func (s *cookieStore) removeExpired(site string, now time.Time) {
+	entries := s.sites[site]
 	for i := range entries {
 		if entries[i].expired(now) {
-			s.remove(cookie.RegistrableDomain(host), func(e entry) bool { return e.expired(now) })
+			s.remove(site, func(e entry) bool { return e.expired(now) })
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package browser
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lockstep-http/lockstep/cookie"
@@ -56,7 +57,7 @@ func (b *Browser) receive(r *receipt) rule.Verdict {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := &b.cookies
-	s.removeExpired(r.target.host, r.now)
+	s.removeExpired(r.target.site, r.now)
 
 	c := newCookie(r.line, r.target, r.now)
 	if r.watched {
@@ -146,7 +147,7 @@ func (s *cookieStore) overlaid(c *Cookie, t target) *Cookie {
 	if c.secure || t.secure() {
 		return nil
 	}
-	entries := s.site(t.host)
+	entries := s.sites[t.site]
 	for i := range entries {
 		e := &entries[i].Cookie
 		if e.secure && e.name == c.name && cookie.PathMatch(c.path, e.path) &&
@@ -214,7 +215,7 @@ visit https://shop.test/b
 
 // apply stores, replaces or deletes c, which nothing refuses, and says which in v.
 func (s *cookieStore) apply(r *receipt, c Cookie, v *rule.Verdict) {
-	old := s.find(&c)
+	old := s.find(r.target.site, &c)
 	v.Yes = true
 	switch deletes := c.expired(r.now); {
 	case deletes && old == nil:
@@ -225,13 +226,13 @@ func (s *cookieStore) apply(r *receipt, c Cookie, v *rule.Verdict) {
 	case deletes:
 		v.Rule = storeDeleted
 		seq := old.seq
-		s.remove(cookie.RegistrableDomain(r.target.host), func(e entry) bool { return e.seq == seq })
+		s.remove(r.target.site, func(e entry) bool { return e.seq == seq })
 	case old != nil:
 		v.Rule = storeReplaced
 		s.replace(old, c, r.now)
 	default:
 		v.Rule = storeOK
-		if evicted := s.insert(c, r.now); len(evicted) > 0 {
+		if evicted := s.insert(r.target.site, c, r.now); len(evicted) > 0 {
 			v.Notes = append(v.Notes, noteEvicted)
 			r.tellEvicted(evicted)
 		}
@@ -241,7 +242,7 @@ func (s *cookieStore) apply(r *receipt, c Cookie, v *rule.Verdict) {
 // tellSurvivors tells the cookies of that name which the host still gets.
 func (s *cookieStore) tellSurvivors(r *receipt, name string) {
 	found := false
-	for _, e := range s.site(r.target.host) {
+	for _, e := range s.sites[r.target.site] {
 		if e.name == name && e.covers(r.target.host) {
 			r.tell("surviving cookie", e.String())
 			found = true
@@ -263,11 +264,11 @@ func (r *receipt) tellEvicted(evicted []Cookie) {
 
 // manyCookies is the scenario of a page that sets one cookie more than a site may have.
 func manyCookies() string {
-	scenario := "\n"
+	var text strings.Builder
 	for i := range maxSiteCookies + 1 {
-		scenario += "on /a send Set-Cookie: a" + strconv.Itoa(i) + "=1\n"
+		text.WriteString("on /a send Set-Cookie: a" + strconv.Itoa(i) + "=1\n")
 	}
-	return scenario + "visit https://shop.test/a\n"
+	return text.String() + "visit https://shop.test/a\n"
 }
 
 var (

@@ -44,16 +44,15 @@ visit https://shop.test/a
 `,
 })
 
-// readDomain reads Domain. The last one counts, also when it is empty, which is as good as none.
+// readDomain reads Domain. The last one counts, also when it is empty, which is as good as none. A
+// dot alone stays one, and so matches no host: the letter of the draft would make it empty, but
+// browsers refuse it.
 func (l *Line) readDomain(value string) (Effect, rule.ID) {
 	if len(value) > 1 && value[0] == '.' {
 		l.Domain = lower(value[1:])
 		return Applied, noteLeadingDot
 	}
 	l.Domain = unbracket(lower(value))
-	if value == "." {
-		l.Domain = ""
-	}
 	return Applied, ""
 }
 

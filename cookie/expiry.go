@@ -2,6 +2,7 @@ package cookie
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,18 +67,16 @@ func (l *Line) readExpires(value string) (Effect, rule.ID) {
 	return Applied, ""
 }
 
-var (
-	noteLifetimeCapped = rules.Add(rule.Rule{
-		ID:       "note-lifetime-capped",
-		Source:   bis + ", section 5.5",
-		Sentence: "A cookie is kept for at most 400 days, whatever the line asks for.",
-		Fix:      "Ask for 34560000 seconds at most, and send the cookie again before they have passed.",
-		Scenario: `
+var noteLifetimeCapped = rules.Add(rule.Rule{
+	ID:       "note-lifetime-capped",
+	Source:   bis + ", section 5.5",
+	Sentence: "A cookie is kept for at most 400 days, whatever the line asks for.",
+	Fix:      "Ask for 34560000 seconds at most, and send the cookie again before they have passed.",
+	Scenario: `
 on /a send Set-Cookie: a=1; Max-Age=63072000
 visit https://shop.test/a
 `,
-	})
-)
+})
 
 // Expiry returns when a cookie that is received at now expires, and whether it is persistent, that
 // is, outlives the browser. Max-Age beats Expires, and neither reaches further than [MaxLifetime].
@@ -93,7 +92,7 @@ func (l Line) Expiry(now time.Time) (at time.Time, persistent bool) {
 // NotesAt returns Notes and those that depend on when the line is received.
 func (l Line) NotesAt(now time.Time) []rule.ID {
 	if _, _, capped := l.expiry(now); capped {
-		return append(l.Notes[:len(l.Notes):len(l.Notes)], noteLifetimeCapped)
+		return append(slices.Clip(l.Notes), noteLifetimeCapped)
 	}
 	return l.Notes
 }

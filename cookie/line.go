@@ -64,7 +64,7 @@ type Attribute struct {
 }
 
 // A Line is a Set-Cookie line as browsers understand it. Its strings share memory with the line.
-type Line struct {
+type Line struct { //nolint:recvcheck // the methods with a pointer build it
 	Name, Value string      // the name is empty for a nameless cookie
 	Attributes  []Attribute // the first MaxAttributes, in the order of the line
 

@@ -60,7 +60,7 @@ func TestParse(t *testing.T) {
 		{"an empty Domain takes an earlier one away", "a=1; Domain=a.test; Domain=", "a=1", nil},
 		{"one leading dot is removed", "a=1; Domain=.a.test", "a=1; Domain=a.test", []rule.ID{"note-leading-dot"}},
 		{"and not a second one", "a=1; Domain=..a.test", "a=1; Domain=.a.test", []rule.ID{"note-leading-dot"}},
-		{"a dot alone is no Domain", "a=1; Domain=.", "a=1", nil},
+		{"a dot alone stays", "a=1; Domain=.", "a=1; Domain=.", nil},
 		{"an IPv6 address in brackets", "a=1; Domain=[::1]", "a=1; Domain=::1", nil},
 		{"only ASCII letters get lower case", "a=1; Domain=\u212aA.test", "a=1; Domain=\u212aa.test", nil},
 		{"the last Path counts", "a=1; Path=/x; Path=/y", "a=1; Path=/y", nil},

@@ -48,6 +48,8 @@ func TestProblems(t *testing.T) {
 		{"a dot at the end", "shop.test", "a=1; Domain=shop.test.", "store-domain-mismatch trailing-dot"},
 		{"a host with a dot at the end", "shop.test.", "a=1; Domain=shop.test", "store-domain-mismatch trailing-dot"},
 		{"two leading dots", "shop.test", "a=1; Domain=..shop.test", "store-domain-mismatch"},
+		{"a dot alone", "shop.test", "a=1; Domain=.", "store-domain-mismatch trailing-dot"},
+		{"a dot alone at a host that ends in one", "shop.test.", "a=1; Domain=.", "store-domain-mismatch"},
 		{"no host: Domain is not compared", "", "a=1; Domain=com", ""},
 		{"SameSite=None needs Secure", "shop.test", "a=1; SameSite=None", "store-none-not-secure"},
 		{"and has it", "shop.test", "a=1; SameSite=None; Secure", ""},
@@ -60,8 +62,10 @@ func TestProblems(t *testing.T) {
 		{"no host: Domain counts", "", "__Host-a=1; Secure; Path=/; Domain=github.io", "store-prefix-host no Domain"},
 		{"a nameless look-alike", "shop.test", "=__Host-a=1; Secure; Path=/", "store-nameless-prefix"},
 		{"and without an equals sign", "shop.test", "__secure-", "store-nameless-prefix"},
-		{"all in the draft's order", "shop.test", "__Host-a=1; SameSite=None; Domain=com; x=\x01",
-			"store-control-char store-public-suffix store-domain-mismatch other-site store-none-not-secure store-prefix-host Secure, Path=/, no Domain"},
+		{
+			"all in the draft's order", "shop.test", "__Host-a=1; SameSite=None; Domain=com; x=\x01",
+			"store-control-char store-public-suffix store-domain-mismatch other-site store-none-not-secure store-prefix-host Secure, Path=/, no Domain",
+		},
 	} {
 		l := cookie.Parse(test.line)
 		var words []string

@@ -161,7 +161,8 @@ func TestMarshalErrors(t *testing.T) {
 	loop[0] = loop
 	for _, value := range []any{
 		make(chan int), func() {}, 1i, circle, loop,
-		map[string]any{"a": make(chan int)}, map[float64]int{1: 1},
+		map[string]any{"a": make(chan int)},
+		map[float64]int{1: 1},
 		json.Number("1 "), json.Number(""), json.Number("NaN"), json.Number("01"),
 		json.RawMessage(""), json.RawMessage(`1,"a":2`), json.RawMessage(`{`), json.RawMessage("\xff"),
 		struct{ F float64 }{math.NaN()},

@@ -210,7 +210,8 @@ func (s *Session) save(ctx context.Context, out *Outcome) rule.ID {
 	if s.load(ctx) != nil {
 		return ""
 	}
-	id, err := sessionSaved, error(nil)
+	var err error
+	id := sessionSaved
 	switch {
 	case s.engine.inCookie():
 		var next Record

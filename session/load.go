@@ -134,7 +134,7 @@ func (e *Engine) fetch(ctx context.Context, key string) (reading, error) {
 	}
 	data, err := e.decode(stored.Data)
 	if err != nil {
-		return reading{stored: stored, rule: sessionCorrupted}, nil
+		return reading{stored: stored, rule: sessionCorrupted}, nil //nolint:nilerr // Django: a payload that cannot be read is an empty session
 	}
 	return reading{stored: stored, data: data, rule: sessionLoaded}, nil
 }

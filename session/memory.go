@@ -149,7 +149,7 @@ func copyOf(r Record) Record {
 }
 
 // An expiryHeap has the record that expires first at its root, for [heap.Interface].
-type expiryHeap []*memoryRecord
+type expiryHeap []*memoryRecord //nolint:recvcheck // as heap.Interface is used
 
 func (h expiryHeap) Len() int           { return len(h) }
 func (h expiryHeap) Less(i, j int) bool { return h[i].Expires.Before(h[j].Expires) }

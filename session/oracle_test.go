@@ -118,7 +118,7 @@ func draw(r *rand.Rand, name string) exchange {
 	} else {
 		e.rows = []row{
 			{Key: knownKey, Data: json.RawMessage(pick(r, `{}`, `{"a": 5}`, `{"a": 1.0, "b": "\u00e9", "c": [1, 2]}`, `{"_session_expiry": 300, "a": 1}`, `{"_session_expiry": 0, "b": null}`))},
-			{Key: "expiredexpiredexpiredexpired0123", Data: json.RawMessage(`{"a": 1}`), ExpireIn: pick(r, ptr(0.0), ptr(-1.0), ptr(-1e6))},
+			{Key: "expiredexpiredexpiredexpired0123", Data: json.RawMessage(`{"a": 1}`), ExpireIn: pick(r, new(0.0), new(-1.0), new(-1e6))},
 			{Key: "corruptedcorruptedcorrupted01234", Raw: pick(r, "garbage", "eyJhIjo1fQ:1r31eq:gnieuqTCydDxYT-wrxu4A1WF8bA5Xmf1slwp3tAprf4", ":", "a:b:c")},
 		}
 	}
@@ -128,16 +128,14 @@ func draw(r *rand.Rand, name string) exchange {
 	return e
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func drawRequest(r *rand.Rand, signed bool) request {
 	rq := request{status: pick(r, 200, 200, 200, 200, 302, 404, 500, 503)}
 	switch {
 	case r.IntN(2) == 0: // what the jar holds
 	case signed:
-		rq.cookie = ptr(pick(r, "", "short", "longer-and-not-signed", signedCookie))
+		rq.cookie = new(pick(r, "", "short", "longer-and-not-signed", signedCookie))
 	default:
-		rq.cookie = ptr(pick(r, "", "short", "1234567", "12345678", knownKey, knownKey, knownKey,
+		rq.cookie = new(pick(r, "", "short", "1234567", "12345678", knownKey, knownKey, knownKey,
 			"unknownunknownunknownunknown0123", "expiredexpiredexpiredexpired0123", "corruptedcorruptedcorrupted01234",
 			"UPPERCASEUPPERCASEUPPERCASE01234", "../../../../etc/passwd"))
 	}

@@ -88,76 +88,76 @@ var consequences = []struct {
 		rows:     []storedRow{{"new0", `{"a":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "known, untouched: no Vary, no cookie", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey)}}},
+		exchange: exchange{name: "known, untouched: no Vary, no cookie", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey)}}},
 		want:     []answer{{200, false, "none", "null"}},
 		rows:     []storedRow{{knownKey, `{"a":5}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "known, read", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "a"}}}}},
+		exchange: exchange{name: "known, read", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"get", "a"}}}}},
 		want:     []answer{{200, true, "none", "[5]"}},
 		rows:     []storedRow{{knownKey, `{"a":5}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "known, written: its key is kept", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"set", "b", 1}}}}},
+		exchange: exchange{name: "known, written: its key is kept", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"set", "b", 1}}}}},
 		want:     []answer{{200, true, knownKey + fortnight, "[null]"}},
 		rows:     []storedRow{{knownKey, `{"a":5,"b":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "unknown, unread: nothing", requests: []request{{cookie: ptr(knownKey)}}},
+		exchange: exchange{name: "unknown, unread: nothing", requests: []request{{cookie: new(knownKey)}}},
 		want:     []answer{{200, false, "none", "null"}},
 	},
 	{
-		exchange: exchange{name: "unknown, read: the cookie is deleted", requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "a"}}}}},
+		exchange: exchange{name: "unknown, read: the cookie is deleted", requests: []request{{cookie: new(knownKey), ops: []op{{"get", "a"}}}}},
 		want:     []answer{{200, true, "deleted", `["\u003cnone\u003e"]`}},
 	},
 	{
-		exchange: exchange{name: "Z01 unknown, written: a new key, no fixation", requests: []request{{cookie: ptr(knownKey), ops: []op{{"set", "a", 1}}}}},
+		exchange: exchange{name: "Z01 unknown, written: a new key, no fixation", requests: []request{{cookie: new(knownKey), ops: []op{{"set", "a", 1}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[null]"}},
 		rows:     []storedRow{{"new1", `{"a":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "unknown, cleared: interrupted", requests: []request{{cookie: ptr(knownKey), ops: []op{{"clear"}}}}},
+		exchange: exchange{name: "unknown, cleared: interrupted", requests: []request{{cookie: new(knownKey), ops: []op{{"clear"}}}}},
 		want:     []answer{{400, false, "none", ""}},
 	},
 	{
-		exchange: exchange{name: "expired, written: a new key", rows: []row{{Key: knownKey, Data: json.RawMessage(`{"a":5}`), ExpireIn: ptr(0.0)}}, requests: []request{{cookie: ptr(knownKey), ops: []op{{"set", "b", 1}}}}},
+		exchange: exchange{name: "expired, written: a new key", rows: []row{{Key: knownKey, Data: json.RawMessage(`{"a":5}`), ExpireIn: new(0.0)}}, requests: []request{{cookie: new(knownKey), ops: []op{{"set", "b", 1}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[null]"}},
 		rows:     []storedRow{{knownKey, `{"a":5}`, 0}, {"new1", `{"b":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "expired, cleared: the row lives on, empty", rows: []row{{Key: knownKey, Data: json.RawMessage(`{"a":5}`), ExpireIn: ptr(0.0)}}, requests: []request{{cookie: ptr(knownKey), ops: []op{{"clear"}}}}},
+		exchange: exchange{name: "expired, cleared: the row lives on, empty", rows: []row{{Key: knownKey, Data: json.RawMessage(`{"a":5}`), ExpireIn: new(0.0)}}, requests: []request{{cookie: new(knownKey), ops: []op{{"clear"}}}}},
 		want:     []answer{{200, true, knownKey + fortnight, "[null]"}},
 		rows:     []storedRow{{knownKey, `{}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "Z02 short, unread: deleted", requests: []request{{cookie: ptr("1234567")}}},
+		exchange: exchange{name: "Z02 short, unread: deleted", requests: []request{{cookie: new("1234567")}}},
 		want:     []answer{{200, true, "deleted", "null"}},
 	},
 	{
-		exchange: exchange{name: "Z02 empty, unread: deleted", requests: []request{{cookie: ptr("")}}},
+		exchange: exchange{name: "Z02 empty, unread: deleted", requests: []request{{cookie: new("")}}},
 		want:     []answer{{200, true, "deleted", "null"}},
 	},
 	{
-		exchange: exchange{name: "short, written: a new key", requests: []request{{cookie: ptr("x"), ops: []op{{"set", "a", 1}}}}},
+		exchange: exchange{name: "short, written: a new key", requests: []request{{cookie: new("x"), ops: []op{{"set", "a", 1}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[null]"}},
 		rows:     []storedRow{{"new1", `{"a":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "a key of other characters is unknown", requests: []request{{cookie: ptr("../../../etc/passwd")}, {cookie: ptr("../../../etc/passwd"), ops: []op{{"get", "a"}}}}},
+		exchange: exchange{name: "a key of other characters is unknown", requests: []request{{cookie: new("../../../etc/passwd")}, {cookie: new("../../../etc/passwd"), ops: []op{{"get", "a"}}}}},
 		want:     []answer{{200, false, "none", "null"}, {200, true, "deleted", `["\u003cnone\u003e"]`}},
 	},
 	{
-		exchange: exchange{name: "save every request, untouched: a cookie without Vary", settings: everyRequest, rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey)}}},
+		exchange: exchange{name: "save every request, untouched: a cookie without Vary", settings: everyRequest, rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey)}}},
 		want:     []answer{{200, false, knownKey + fortnight, "null"}},
 		rows:     []storedRow{{knownKey, `{"a":5}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "save every request, unknown, unread: a new empty row", settings: everyRequest, requests: []request{{cookie: ptr(knownKey)}}},
+		exchange: exchange{name: "save every request, unknown, unread: a new empty row", settings: everyRequest, requests: []request{{cookie: new(knownKey)}}},
 		want:     []answer{{200, false, "new1" + fortnight, "null"}},
 		rows:     []storedRow{{"new1", `{}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "save every request, unknown, read: deleted", settings: everyRequest, requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "a"}}}}},
+		exchange: exchange{name: "save every request, unknown, read: deleted", settings: everyRequest, requests: []request{{cookie: new(knownKey), ops: []op{{"get", "a"}}}}},
 		want:     []answer{{200, true, "deleted", `["\u003cnone\u003e"]`}},
 	},
 	{
@@ -165,55 +165,55 @@ var consequences = []struct {
 		want:     []answer{{200, false, "none", "null"}},
 	},
 	{
-		exchange: exchange{name: "the last item removed: an empty session lives on", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"del", "a"}, {"is_empty"}}}}},
+		exchange: exchange{name: "the last item removed: an empty session lives on", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"del", "a"}, {"is_empty"}}}}},
 		want:     []answer{{200, true, knownKey + fortnight, "[null,false]"}},
 		rows:     []storedRow{{knownKey, `{}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "clear: an empty session lives on", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"clear"}}}}},
+		exchange: exchange{name: "clear: an empty session lives on", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"clear"}}}}},
 		want:     []answer{{200, true, knownKey + fortnight, "[null]"}},
 		rows:     []storedRow{{knownKey, `{}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "flush: row and cookie go", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"flush"}}}}},
+		exchange: exchange{name: "flush: row and cookie go", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"flush"}}}}},
 		want:     []answer{{200, true, "deleted", "[null]"}},
 	},
 	{
-		exchange: exchange{name: "flush and 500: row and cookie go all the same", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"flush"}}, status: 500}}},
+		exchange: exchange{name: "flush and 500: row and cookie go all the same", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"flush"}}, status: 500}}},
 		want:     []answer{{500, true, "deleted", ""}},
 	},
 	{
-		exchange: exchange{name: "flush, then set: a new session", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"flush"}, {"set", "b", 1}}}}},
+		exchange: exchange{name: "flush, then set: a new session", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"flush"}, {"set", "b", 1}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[null,null]"}},
 		rows:     []storedRow{{"new1", `{"b":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "cycle: items move, the old row goes", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"cycle"}, {"set", "b", 1}}}}},
+		exchange: exchange{name: "cycle: items move, the old row goes", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"cycle"}, {"set", "b", 1}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[null,null]"}},
 		rows:     []storedRow{{"new1", `{"a":5,"b":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "cycle and 500: the old row is gone, nobody knows the new", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"cycle"}}, status: 500}}},
+		exchange: exchange{name: "cycle and 500: the old row is gone, nobody knows the new", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"cycle"}}, status: 500}}},
 		want:     []answer{{500, true, "none", ""}},
 		rows:     []storedRow{{"untold", `{"a":5}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "cycle of an unknown key: new and empty", requests: []request{{cookie: ptr(knownKey), ops: []op{{"cycle"}}}}},
+		exchange: exchange{name: "cycle of an unknown key: new and empty", requests: []request{{cookie: new(knownKey), ops: []op{{"cycle"}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[null]"}},
 		rows:     []storedRow{{"new1", `{}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "create, unread: new and empty, the old row stays", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"create"}}}}},
+		exchange: exchange{name: "create, unread: new and empty, the old row stays", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"create"}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[null]"}},
 		rows:     []storedRow{{knownKey, `{"a":5}`, 1209600}, {"new1", `{}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "create, read: items are copied", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "a"}, {"create"}}}}},
+		exchange: exchange{name: "create, read: items are copied", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"get", "a"}, {"create"}}}}},
 		want:     []answer{{200, true, "new1" + fortnight, "[5,null]"}},
 		rows:     []storedRow{{knownKey, `{"a":5}`, 1209600}, {"new1", `{"a":5}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "reading and popping what is not there does not modify", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "b"}, {"pop", "b"}, {"del", "b"}, {"flags"}}}}},
+		exchange: exchange{name: "reading and popping what is not there does not modify", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"get", "b"}, {"pop", "b"}, {"del", "b"}, {"flags"}}}}},
 		want:     []answer{{200, true, "none", `["\u003cnone\u003e","\u003cnone\u003e",null,{"accessed":true,"modified":false}]`}},
 		rows:     []storedRow{{knownKey, `{"a":5}`, 1209600}},
 	},
@@ -227,23 +227,23 @@ var consequences = []struct {
 		rows:     []storedRow{{"new0", `{"a":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "Z04 deleted meanwhile, written: interrupted", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "a"}, {"delete_row"}, {"set", "a", 6}}}}},
+		exchange: exchange{name: "Z04 deleted meanwhile, written: interrupted", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"get", "a"}, {"delete_row"}, {"set", "a", 6}}}}},
 		want:     []answer{{400, false, "none", ""}},
 	},
 	{
 		exchange: exchange{
-			name: "deleted meanwhile, cycled: interrupted", rows: known(`{"a":5}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "a"}, {"delete_row"}, {"cycle"}}}},
+			name: "deleted meanwhile, cycled: interrupted", rows: known(`{"a":5}`), requests: []request{{cookie: new(knownKey), ops: []op{{"get", "a"}, {"delete_row"}, {"cycle"}}}},
 			differs: "Django brings the session that was ended back to life under the new key",
 		},
 		want: []answer{{400, false, "none", ""}},
 	},
 	{
-		exchange: exchange{name: "corrupted, read: empty, nothing is said", rows: []row{{Key: knownKey, Raw: "garbage"}}, requests: []request{{cookie: ptr(knownKey), ops: []op{{"get", "a"}}}}},
+		exchange: exchange{name: "corrupted, read: empty, nothing is said", rows: []row{{Key: knownKey, Raw: "garbage"}}, requests: []request{{cookie: new(knownKey), ops: []op{{"get", "a"}}}}},
 		want:     []answer{{200, true, "none", `["\u003cnone\u003e"]`}},
 		rows:     []storedRow{{knownKey, "garbage", 1209600}},
 	},
 	{
-		exchange: exchange{name: "corrupted, written: key kept, row overwritten", rows: []row{{Key: knownKey, Raw: "garbage"}}, requests: []request{{cookie: ptr(knownKey), ops: []op{{"set", "a", 1}}}}},
+		exchange: exchange{name: "corrupted, written: key kept, row overwritten", rows: []row{{Key: knownKey, Raw: "garbage"}}, requests: []request{{cookie: new(knownKey), ops: []op{{"set", "a", 1}}}}},
 		want:     []answer{{200, true, knownKey + fortnight, "[null]"}},
 		rows:     []storedRow{{knownKey, `{"a":1}`, 1209600}},
 	},
@@ -268,7 +268,7 @@ var consequences = []struct {
 		rows:     []storedRow{{"new0", `{"_session_expiry":1.7}`, 1.7}},
 	},
 	{
-		exchange: exchange{name: "set_expiry(None)", rows: known(`{"_session_expiry":300,"a":1}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"set_expiry", nil}}}}},
+		exchange: exchange{name: "set_expiry(None)", rows: known(`{"_session_expiry":300,"a":1}`), requests: []request{{cookie: new(knownKey), ops: []op{{"set_expiry", nil}}}}},
 		want:     []answer{{200, true, knownKey + fortnight, `[null]`}},
 		rows:     []storedRow{{knownKey, `{"a":1}`, 1209600}},
 	},
@@ -283,16 +283,16 @@ var consequences = []struct {
 		rows:     []storedRow{{"new0", `{"_session_expiry":300}`, 300}},
 	},
 	{
-		exchange: exchange{name: "untouched values keep their tokens and order", rows: known(`{"z":1.0,"a":12345678901234567890,"m":{"y":1e+16,"b":-0.0}}`), requests: []request{{cookie: ptr(knownKey), ops: []op{{"set", "b", 1}}}}},
+		exchange: exchange{name: "untouched values keep their tokens and order", rows: known(`{"z":1.0,"a":12345678901234567890,"m":{"y":1e+16,"b":-0.0}}`), requests: []request{{cookie: new(knownKey), ops: []op{{"set", "b", 1}}}}},
 		want:     []answer{{200, true, knownKey + fortnight, `[null]`}},
 		rows:     []storedRow{{knownKey, `{"z":1.0,"a":12345678901234567890,"m":{"y":1e+16,"b":-0.0},"b":1}`, 1209600}},
 	},
 	{
-		exchange: exchange{name: "cookie session: tampered, unread: nothing", settings: inCookie, requests: []request{{cookie: ptr("tampered-value")}}},
+		exchange: exchange{name: "cookie session: tampered, unread: nothing", settings: inCookie, requests: []request{{cookie: new("tampered-value")}}},
 		want:     []answer{{200, false, "none", "null"}},
 	},
 	{
-		exchange: exchange{name: "cookie session: tampered, read: set again, empty", settings: inCookie, requests: []request{{cookie: ptr("tampered-value"), ops: []op{{"get", "a"}}}}},
+		exchange: exchange{name: "cookie session: tampered, read: set again, empty", settings: inCookie, requests: []request{{cookie: new("tampered-value"), ops: []op{{"get", "a"}}}}},
 		want:     []answer{{200, true, "{}" + fortnight, `["\u003cnone\u003e"]`}},
 	},
 	{
@@ -302,8 +302,10 @@ var consequences = []struct {
 	{
 		exchange: exchange{name: "cookie session: flush, cycle, create, clear", settings: inCookie, requests: []request{{ops: []op{{"cycle"}}}, {ops: []op{{"create"}}}, {ops: []op{{"set", "a", 1}, {"clear"}}}, {ops: []op{{"flush"}}}}},
 		want: []answer{
-			{200, true, `{}` + fortnight, "[null]"}, {200, false, `{}` + fortnight, "[null]"},
-			{200, true, `{}` + fortnight, "[null,null]"}, {200, true, `deleted`, "[null]"},
+			{200, true, `{}` + fortnight, "[null]"},
+			{200, false, `{}` + fortnight, "[null]"},
+			{200, true, `{}` + fortnight, "[null,null]"},
+			{200, true, `deleted`, "[null]"},
 		},
 	},
 }

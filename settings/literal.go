@@ -374,7 +374,7 @@ func (p *parser) escape(b *strings.Builder) error {
 	return nil
 }
 
-// codePoint reads exactly digits digits behind skip bytes as a character.
+// codePoint reads exactly digits behind skip bytes as a character.
 func (p *parser) codePoint(b *strings.Builder, skip, digits, base int) error {
 	if len(p.rest()) < skip+digits {
 		return errors.New("an escape has too few digits")

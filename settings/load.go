@@ -30,7 +30,7 @@ func (o Origins) Of(name string) Origin {
 // joined in it, as in "lockstep.toml:3: SESSION_COOKIE_SAMESITE ...". It is for the errors of
 // [lockstep.New], which does not know of origins; other errors stay as they are, and nil is nil.
 func (o Origins) Locate(err error) error {
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the join itself is taken apart, not what it wraps
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		var located []error
 		for _, one := range several.Unwrap() {
 			located = append(located, o.Locate(one))

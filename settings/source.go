@@ -71,8 +71,7 @@ func (*lineProbe) UnmarshalTOML(any) error { return errProbe }
 
 // lineOf returns the line of a value, 0 where it is not known.
 func lineOf(md *toml.MetaData, value toml.Primitive) int {
-	var at toml.ParseError
-	if errors.As(md.PrimitiveDecode(value, new(lineProbe)), &at) {
+	if at, ok := errors.AsType[toml.ParseError](md.PrimitiveDecode(value, new(lineProbe))); ok {
 		return at.Position.Line
 	}
 	return 0

@@ -25,7 +25,7 @@ type demoCommand struct {
 }
 
 // Help is shown below the flags.
-func (demoCommand) Help() string {
+func (*demoCommand) Help() string {
 	return `A site behind the Guard and a browser without a screen meet over real sockets and real TLS. The browser visits http://` + lessonHost + `/ and dials loopback for it. The settings are Django's defaults and SECURE_SSL_REDIRECT, SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE.
 
 Examples:
@@ -112,7 +112,7 @@ func (c *demoCommand) under() string {
 
 // next suggests what was not asked for yet.
 func (c *demoCommand) next() string {
-	var text string
+	var text strings.Builder
 	for _, s := range []struct {
 		apt           bool
 		command, what string
@@ -124,8 +124,8 @@ func (c *demoCommand) next() string {
 		{true, "lockstep demo --serve", "the same site for your own browser"},
 	} {
 		if s.apt {
-			text += fmt.Sprintf("  bin/%-52s %s\n", s.command, s.what)
+			fmt.Fprintf(&text, "  bin/%-52s %s\n", s.command, s.what)
 		}
 	}
-	return text
+	return text.String()
 }

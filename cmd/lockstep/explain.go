@@ -18,7 +18,7 @@ type explainCommand struct {
 }
 
 // Help is shown below the flags.
-func (explainCommand) Help() string {
+func (*explainCommand) Help() string {
 	return `Examples:
   lockstep explain
   lockstep explain send-secure-over-http`

@@ -129,6 +129,7 @@ func told(p *program, h http.Handler) http.Handler {
 			switch v.Question {
 			case rule.IsSecure, rule.AllowHost, rule.RedirectToHTTPS, rule.LoadSession, rule.SaveSession:
 				text += " " + string(v.Rule)
+			default: // the rest is what lockstep demo -v is for
 			}
 		})
 		h.ServeHTTP(w, r.WithContext(ctx))

@@ -26,7 +26,7 @@ type traceCommand struct {
 }
 
 // Help is shown below the flags.
-func (traceCommand) Help() string {
+func (*traceCommand) Help() string {
 	return `The URL is visited over http, following redirects, then over https, and over http again, by a browser without a screen that starts with no cookies and no HSTS entries. What the site decided is not seen from outside: it is shown as observed, never as known.
 
 Examples:
@@ -52,7 +52,7 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 		c.remark(p, story)
 	}
 	if !answered(run) {
-		return c.unanswered(p, run)
+		return unanswered(&run)
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func answered(run trace.Run) bool {
 }
 
 // unanswered says why no visit brought an answer, by the rule of the first that failed.
-func (c *traceCommand) unanswered(p *program, run trace.Run) error {
+func unanswered(run *trace.Run) error {
 	v, _ := run.Visits[0].Last().Verdict(rule.Connect, "")
 	cause, _ := v.Fact("cause")
 	return &failure{fmt.Errorf("%s gave no answer: %s", run.Visits[0].Typed, cause), fixOf(v.Rule)}

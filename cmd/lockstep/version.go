@@ -15,7 +15,7 @@ var (
 type versionCommand struct{}
 
 // Run prints the version, the revision and the Go release the program was built from.
-func (versionCommand) Run(p *program) error {
+func (versionCommand) Run(p *program) error { //nolint:unparam // as every command
 	name, revision := version, ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if name == "" {

@@ -87,7 +87,7 @@ func (c *cache) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 		// Neither a certificate nor an error is how crypto/tls is told to send unrecognized_name;
 		// an error becomes internal_error. An address is malformed as a name too (RFC 6066,
 		// section 3).
-		return nil, nil
+		return nil, nil //nolint:nilerr // see above
 	}
 	return c.get(name, names)
 }

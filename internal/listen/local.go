@@ -85,7 +85,7 @@ func listenOn(ctx context.Context, addresses []netip.Addr, port int) (l net.List
 		case len(listeners) == 0:
 			return nil, 0, err
 		case busy(err) || ctx.Err() != nil:
-			closeAll(listeners)
+			_ = closeAll(listeners)
 			return nil, 0, err
 		}
 	}
@@ -106,8 +106,8 @@ func closeAll(listeners []net.Listener) error {
 // Numbers of Windows for a port that another program has, or has reserved. Package syscall knows
 // them there only, and no other system uses them.
 const (
-	wsaEACCES     = syscall.Errno(10013)
-	wsaEADDRINUSE = syscall.Errno(10048)
+	wsaEACCES     = syscall.Errno(10013) //nolint:errname // as Windows calls it
+	wsaEADDRINUSE = syscall.Errno(10048) //nolint:errname // as Windows calls it
 )
 
 // busy reports whether err says that the port is taken.

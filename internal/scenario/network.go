@@ -76,7 +76,7 @@ func answering(text string) func(context.Context, string) (net.Conn, error) {
 			defer server.Close()
 			stop := context.AfterFunc(ctx, func() { server.Close() })
 			defer stop()
-			io.Copy(io.Discard, server)
+			_, _ = io.Copy(io.Discard, server)
 		}()
 		return client, nil
 	}

@@ -29,7 +29,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // A world is what a scenario runs in: a site behind the Guard, a network, a browser and a clock.
 type world struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // a world lives as long as one run
 	base    lockstep.Settings
 	changes []string // settings, as assigned so far
 	app     *site.App
@@ -241,7 +241,7 @@ func (w *world) dialer(kind certificate) (func(context.Context) (net.Conn, error
 		ErrorLog:          log.New(io.Discard, "", 0), // what goes wrong is seen by the browser
 		ConnState:         w.watch.ConnState,
 	}
-	go server.Serve(listen.Both(l, config))
+	go func() { _ = server.Serve(listen.Both(l, config)) }() // ends with close
 	w.closers = append(w.closers, func() { server.Close() })
 	w.dialers[kind] = dial
 	return dial, nil

@@ -203,6 +203,7 @@ func readAnswer(r *bufio.Reader, hr *http.Request) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
+		defer resp.Body.Close()
 		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
 			continue
 		}

@@ -41,7 +41,7 @@ type requestLines struct {
 }
 
 // WriteJSON writes the run, one JSON object a line: each hop, then each of its verdicts.
-func (r Run) WriteJSON(w io.Writer) error {
+func (r *Run) WriteJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	for i, visit := range r.Visits {

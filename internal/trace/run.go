@@ -55,7 +55,7 @@ type StoredCookie struct {
 	HostOnly bool      `json:"host_only"`
 	Path     string    `json:"path"`
 	Secure   bool      `json:"secure"`
-	HttpOnly bool      `json:"http_only"` //nolint:revive // spelled as net/http spells the attribute
+	HttpOnly bool      `json:"http_only"`
 	SameSite string    `json:"same_site"`
 	Expires  time.Time `json:"expires,omitzero"` // zero: until the browser closes
 }

@@ -222,17 +222,17 @@ func processed(status int) string {
 
 // stored is what the answers of a step that is not split did to the cookies.
 func (s *Story) stored(hops []*Hop) string {
-	var text string
+	var text strings.Builder
 	for _, h := range hops {
 		for _, v := range s.storeVerdicts(h) {
 			if !v.Yes {
-				text += fmt.Sprintf("; sets %s: %s", v.Subject, stored(v))
+				fmt.Fprintf(&text, "; sets %s: %s", v.Subject, stored(v))
 			} else if !h.Secure() {
-				text += fmt.Sprintf("; sets %s in clear: %s", v.Subject, stored(v))
+				fmt.Fprintf(&text, "; sets %s in clear: %s", v.Subject, stored(v))
 			}
 		}
 	}
-	return text
+	return text.String()
 }
 
 func stored(v rule.Verdict) string {

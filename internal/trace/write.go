@@ -197,7 +197,7 @@ func writeVerdict(w io.Writer, v rule.Verdict, indent string) {
 }
 
 // WriteHops writes the requests of a run, one a line.
-func (r Run) WriteHops(w io.Writer) {
+func (r *Run) WriteHops(w io.Writer) {
 	for i := range r.Visits {
 		for j := range r.Visits[i].Hops {
 			fmt.Fprintf(w, "  %s\n", clean(requestLine(&r.Visits[i].Hops[j])))
@@ -207,14 +207,15 @@ func (r Run) WriteHops(w io.Writer) {
 
 // ids are the rules of a verdict: the one that decided, the others, the notes.
 func ids(v rule.Verdict) string {
-	text := string(v.Rule)
+	var text strings.Builder
+	text.WriteString(string(v.Rule))
 	for _, id := range v.Also {
-		text += ", also " + string(id)
+		text.WriteString(", also " + string(id))
 	}
 	for _, id := range v.Notes {
-		text += ", " + string(id)
+		text.WriteString(", " + string(id))
 	}
-	return text
+	return text.String()
 }
 
 func yesNo(yes bool) string { return choose(yes, "yes", "no") }
@@ -258,21 +259,27 @@ func (s *Story) differences() []string {
 func (s *Story) fates() grid {
 	g := grid{head: []string{"Cookie", "Stored", "Next HTTPS request", "HTTP again"}}
 	for _, name := range s.Cookies {
-		row := []string{name, none, none, none}
-		for _, number := range []int{3, 1} {
-			if v, ok := s.storing(number, name); ok {
-				row[1] = yesNo(v.Yes) + ": " + ids(v)
-				break
-			}
-		}
-		for i, number := range []int{4, 5} {
-			if st := s.Steps[number-1]; st.reached {
-				if v, ok := sendVerdict(askedOf(st.hops), name); ok {
-					row[2+i] = yesNo(v.Yes) + ": " + ids(v)
-				}
-			}
-		}
-		g.rows = append(g.rows, row)
+		g.rows = append(g.rows, []string{name, s.whetherStored(name), s.whetherSent(4, name), s.whetherSent(5, name)})
 	}
 	return g
+}
+
+func (s *Story) whetherStored(name string) string {
+	for _, number := range []int{3, 1} {
+		if v, ok := s.storing(number, name); ok {
+			return yesNo(v.Yes) + ": " + ids(v)
+		}
+	}
+	return none
+}
+
+func (s *Story) whetherSent(number int, name string) string {
+	st := &s.Steps[number-1]
+	if !st.reached {
+		return none
+	}
+	if v, ok := sendVerdict(askedOf(st.hops), name); ok {
+		return yesNo(v.Yes) + ": " + ids(v)
+	}
+	return none
 }
