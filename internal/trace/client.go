@@ -64,11 +64,19 @@ func parseTarget(target string) (*url.URL, error) {
 		return nil, fmt.Errorf("URL %q does not begin with http:// or https://", target)
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("URL %q names no host", target)
+	case !isPort(u.Port()):
+		return nil, fmt.Errorf("URL %q has port %s, and the last one is 65535", target, u.Port())
 	}
 	if u.Path == "" {
 		u.Path = "/"
 	}
 	return u, nil
+}
+
+// isPort accepts what a URL may have for a port, which [url.Parse] holds to digits.
+func isPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil
 }
 
 // hop makes one request and asks the browser everything about it. more says that a redirect is to be

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 )
 
@@ -31,7 +30,7 @@ func ParseConnectTo(s string) (ConnectTo, error) {
 		return ConnectTo{}, fmt.Errorf("reading %q: want HOST:PORT:ADDRESS:PORT, such as shop.test:443:127.0.0.1:8443", s)
 	}
 	for _, port := range []string{parts[1], parts[3]} {
-		if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil {
+		if !isPort(port) {
 			return ConnectTo{}, fmt.Errorf("reading %q: %q is not a port", s, port)
 		}
 	}

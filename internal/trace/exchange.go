@@ -199,11 +199,11 @@ func readAnswer(r *bufio.Reader, hr *http.Request) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(withoutControls(head)), r)), hr)
+		clean := bufio.NewReader(io.MultiReader(bytes.NewReader(withoutControls(head)), r))
+		resp, err := http.ReadResponse(clean, hr) //nolint:bodyclose // closing would read a body without end; the connection is closed
 		if err != nil {
 			return nil, err
 		}
-		defer resp.Body.Close()
 		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
 			continue
 		}

@@ -1,0 +1,155 @@
+package scenario_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lockstep-http/lockstep/internal/scenario"
+	"github.com/lockstep-http/lockstep/internal/trace"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+func TestParseRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"fly http://shop.test/":           `line 1: no command "fly": there are set, on,`,
+		"\n# a comment\nvisit shop.test":  "line 3",
+		"visit get http://shop.test/":     "want [METHOD] URL",
+		"set SECURE_SSL_REDIRECT":         "want NAME=VALUE",
+		"on a app plain":                  "begins with /",
+		"on /a app nonsense":              `no app "nonsense"`,
+		"on /a app cookie a=1 Sequre":     `no attribute "Sequre"`,
+		"on /a send nothing":              "want HEADER: VALUE",
+		`on /a send X: \q`:                "escapes",
+		"on /a status 99":                 "status from 200 to 599",
+		"on /a dance":                     "want app, send, status or meanwhile",
+		"on /a meanwhile b":               "begins with /",
+		"network slow":                    "certificate-expired",
+		"store broken":                    "want ok or failed",
+		"wait a while":                    "not a duration",
+		"wait -1s":                        "not a duration",
+		"expect":                          "want RULE [SUBJECT]",
+		"foreign country":                 "want nothing",
+		"lesson shop.test":                "want a URL",
+		strings.Repeat("foreign\n", 1001): "more than 1000 commands",
+		"#" + strings.Repeat("x", 64<<10): "are more than",
+		"header X-Forwarded-Proto":        "want HEADER: VALUE",
+	} {
+		if _, err := scenario.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestRunRefuses is about what only running can find.
+func TestRunRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"set NONSENSE=1\nvisit http://shop.test/":                  "line 1",
+		"set SESSION_COOKIE_SAMESITE='x'\nvisit http://shop.test/": "SESSION_COOKIE_SAMESITE",
+		"wait 1s":                        "visits nothing",
+		"visit ftp://shop.test/":         "line 1",
+		"visit http://shop.test:99999/x": "line 1",
+	} {
+		s, err := scenario.Parse(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if _, err := s.Do(t.Context(), scenario.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestExpectations holds that an expectation can fail, and is told with its line.
+func TestExpectations(t *testing.T) {
+	s, err := scenario.Parse("visit http://shop.test/\nexpect redirect-to-https\nexpect send-ok sessionid\nvisit https://shop.test/\nexpect send-ok sessionid\nexpect send-ok other\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := s.Do(t.Context(), scenario.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missed []int
+	for _, e := range result.Missed {
+		missed = append(missed, e.Line)
+	}
+	if len(missed) != 2 || missed[0] != 3 || missed[1] != 6 {
+		t.Errorf("missed %v, want lines 3 and 6", result.Missed)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(scenario.Lesson)
+	f.Add("on /a send Set-Cookie: a=\\x01\nheader Host: evil.test\nwait 400d\nnetwork refused\nstore failed\nforeign\nexpect send-ok a\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if s, err := scenario.Parse(text); err == nil && s == nil {
+			t.Error("neither a scenario nor an error")
+		}
+	})
+}
+
+// TestLessonUnderSettings runs the lesson under settings and holds what must be true of its rows,
+// whatever the settings are: the table is read from the run, so each cell has to agree with the
+// verdict that is behind it.
+func TestLessonUnderSettings(t *testing.T) {
+	catalogue, err := scenario.NewCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type want struct{ result1, sent2, result3, sent4, sent5 string }
+	for _, c := range []struct {
+		name string
+		set  string
+		want want
+	}{
+		{"the lesson", "", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "yes: sessionid", "no: send-secure-over-http"}},
+		{"not Secure", "set SESSION_COOKIE_SECURE=False", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "yes: sessionid", "yes: sessionid"}},
+		{"no redirect", "set SECURE_SSL_REDIRECT=False", want{"200, processed (visit 1); sets sessionid: the browser refuses it (store-secure-over-http)", "no (first request)", "the browser stores it", "yes: sessionid", "no: send-secure-over-http"}},
+		{"neither", "set SECURE_SSL_REDIRECT=False\nset SESSION_COOKIE_SECURE=False", want{"200, processed (visit 1); sets sessionid in clear: the browser stores it", "yes: sessionid", "the browser stores it", "yes: sessionid", "yes: sessionid"}},
+		{"another path", "set SESSION_COOKIE_PATH='/other'", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "no: send-path", "no: send-path"}},
+		{"a foreign domain", "set SESSION_COOKIE_DOMAIN='other.test'", want{"301 to https://shop.test/", "no (first request)", "the browser refuses it (store-domain-mismatch)", "no (none stored)", "no (none stored)"}},
+		{"HSTS", "set SECURE_HSTS_SECONDS=60", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "yes: sessionid", "yes: sessionid"}},
+		{"another host", "set SECURE_SSL_HOST='www.shop.test'", want{"301 to https://www.shop.test/", "no (first request)", "the browser stores it", "no (none stored)", ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := scenario.Parse(c.set + "\nlesson http://shop.test/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := s.Do(t.Context(), scenario.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			story := trace.Tell(result.Run, "sessionid", catalogue.Lookup)
+			st := story.Steps
+			if c.name == "another host" { // what the browser does there is not the lesson's affair
+				c.want.sent4, c.want.sent5 = st[3].Sent, st[4].Sent
+			}
+			got := want{st[0].Result, st[1].Sent, st[2].Result, st[3].Sent, st[4].Sent}
+			if got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+			for _, step := range st {
+				if step.Rule != "" {
+					if _, ok := catalogue.Lookup(step.Rule); !ok {
+						t.Errorf("step %d is decided by %q, which no package declares", step.Number, step.Rule)
+					}
+				}
+				for _, p := range step.Parts {
+					checkDeclared(t, catalogue, p.Verdict)
+				}
+			}
+		})
+	}
+}
+
+// checkDeclared holds that every rule that a verdict names is in the catalogue.
+func checkDeclared(t *testing.T, c *scenario.Catalogue, v rule.Verdict) {
+	t.Helper()
+	for _, id := range append(append([]rule.ID{v.Rule}, v.Also...), v.Notes...) {
+		if _, ok := c.Lookup(id); !ok && id != "" {
+			t.Errorf("%s %s names the rule %q, which no package declares", v.Question, v.Subject, id)
+		}
+	}
+}
