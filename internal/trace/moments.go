@@ -28,7 +28,7 @@ func (s *Story) moments(lookup func(rule.ID) (rule.Rule, bool)) []Moment {
 	}
 	for _, name := range s.Cookies {
 		if v, ok := s.sendOver(5, name); ok {
-			ask(5, fmt.Sprintf("Why is %s %s on the last HTTP request?", name, choose(v.Yes, "sent", "not sent")), v)
+			ask(5, fmt.Sprintf("Why is %s %s on the last HTTP request?", called(name), choose(v.Yes, "sent", "not sent")), v)
 		}
 	}
 	if v, ok := s.first(1, rule.RedirectToHTTPS, rule.Answer, rule.Connect); ok {
@@ -37,7 +37,7 @@ func (s *Story) moments(lookup func(rule.ID) (rule.Rule, bool)) []Moment {
 	for _, name := range s.Cookies {
 		for _, step := range []int{3, 1} {
 			if v, ok := s.storing(step, name); ok {
-				ask(step, fmt.Sprintf(choose(v.Yes, "When exactly is %s stored?", "Why is %s not stored?"), name), v)
+				ask(step, fmt.Sprintf(choose(v.Yes, "When exactly is %s stored?", "Why is %s not stored?"), called(name)), v)
 				break
 			}
 		}

@@ -148,7 +148,7 @@ func (s *Story) cookieStep(number int, hops []*Hop) Step {
 		}
 		for _, v := range s.storeVerdicts(h) {
 			flags := flagsOf(h, v.Subject)
-			actions = append(actions, strings.Join(append([]string{v.Subject}, flags...), "; "))
+			actions = append(actions, strings.Join(append([]string{called(v.Subject)}, flags...), "; "))
 			conditions = append(conditions, fmt.Sprintf("Secure=%s over %s", pythonBool(slices.Contains(flags, "Secure")), scheme(h.URL)))
 			results = append(results, stored(v))
 		}
@@ -226,9 +226,9 @@ func (s *Story) stored(hops []*Hop) string {
 	for _, h := range hops {
 		for _, v := range s.storeVerdicts(h) {
 			if !v.Yes {
-				fmt.Fprintf(&text, "; sets %s: %s", v.Subject, stored(v))
+				fmt.Fprintf(&text, "; sets %s: %s", called(v.Subject), stored(v))
 			} else if !h.Secure() {
-				fmt.Fprintf(&text, "; sets %s in clear: %s", v.Subject, stored(v))
+				fmt.Fprintf(&text, "; sets %s in clear: %s", called(v.Subject), stored(v))
 			}
 		}
 	}
@@ -251,11 +251,11 @@ func (s *Story) sent(number int, hops []*Hop) string {
 		switch v, ok := sendVerdict(asked, name); {
 		case !ok:
 		case v.Yes:
-			yes = append(yes, name)
+			yes = append(yes, called(name))
 		case len(s.Cookies) == 1:
 			no = append(no, string(v.Rule))
 		default:
-			no = append(no, fmt.Sprintf("%s: %s", name, v.Rule))
+			no = append(no, fmt.Sprintf("%s: %s", called(name), v.Rule))
 		}
 	}
 	switch {
@@ -373,6 +373,14 @@ func cookieNames(run Run) []string {
 		}
 	}
 	return names
+}
+
+// called is the name of a cookie for a person: one may have none.
+func called(name string) string {
+	if name == "" {
+		return "(nameless)"
+	}
+	return name
 }
 
 // pythonBool spells a truth value as Django's settings do.

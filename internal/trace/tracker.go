@@ -28,10 +28,10 @@ func (s *Story) track() []Variable {
 		vars = []Variable{s.follow("scheme", false, schemeValue)}
 	}
 	for _, name := range s.Cookies {
-		vars = append(vars, s.follow("cookie "+name, false, func(st *Step, before string) string { return fate(st, name, before) }))
+		vars = append(vars, s.follow("cookie "+called(name), false, func(st *Step, before string) string { return fate(st, name, before) }))
 	}
 	for _, name := range s.Cookies {
-		vars = append(vars, s.follow("cookie "+name+", stored as", true, func(st *Step, before string) string { return storedAs(st, name, before) }))
+		vars = append(vars, s.follow("cookie "+called(name)+", stored as", true, func(st *Step, before string) string { return storedAs(st, name, before) }))
 	}
 	return append(vars,
 		s.follow("Cookie header", true, cookieHeader),

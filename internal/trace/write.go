@@ -259,7 +259,7 @@ func (s *Story) differences() []string {
 func (s *Story) fates() grid {
 	g := grid{head: []string{"Cookie", "Stored", "Next HTTPS request", "HTTP again"}}
 	for _, name := range s.Cookies {
-		g.rows = append(g.rows, []string{name, s.whetherStored(name), s.whetherSent(4, name), s.whetherSent(5, name)})
+		g.rows = append(g.rows, []string{called(name), s.whetherStored(name), s.whetherSent(4, name), s.whetherSent(5, name)})
 	}
 	return g
 }
