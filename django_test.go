@@ -1,26 +1,22 @@
 package lockstep_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/internal/oracle"
 	"github.com/lockstep-http/lockstep/session"
 )
 
@@ -113,54 +109,11 @@ func compactJSON(raw json.RawMessage) string {
 	return b.String()
 }
 
-// A realDjango answers in the order in which it is asked. It ends with the test program, which
-// closes its standard input.
-type realDjango struct {
-	mu  sync.Mutex
-	in  io.Writer
-	out *bufio.Reader
-}
-
-var startDjango = sync.OnceValues(func() (*realDjango, error) {
-	const python = "/usr/bin/python3"
-	if out, err := exec.Command(python, "-c", "import django").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
-	}
-	cmd := exec.Command(python, "internal/oracle/oracle.py")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	return &realDjango{in: in, out: bufio.NewReader(out)}, cmd.Start()
-})
-
 func askDjango(t *testing.T, c djangoCase) djangoAnswer {
 	t.Helper()
-	d, err := startDjango()
-	if err != nil {
-		const missing = "no Django to compare with; install it with: apt-get install python3-django"
-		if os.Getenv("LOCKSTEP_TEST_REQUIRE") == "all" {
-			t.Fatal(missing, err)
-		}
-		t.Skip(missing)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := json.NewEncoder(d.in).Encode(c); err != nil {
-		t.Fatal(err)
-	}
-	line, err := d.out.ReadBytes('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	var a djangoAnswer
-	if err := json.Unmarshal(line, &a); err != nil || a.Error != "" || len(a.Responses) != len(c.Requests) {
-		t.Fatalf("Django answered %s: %v", line, err)
+	a := oracle.Ask[djangoAnswer](t, []djangoCase{c})[0]
+	if a.Error != "" || len(a.Responses) != len(c.Requests) {
+		t.Fatalf("Django answered %+v", a)
 	}
 	return a
 }

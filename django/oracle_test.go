@@ -1,16 +1,12 @@
 package django_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/lockstep-http/lockstep/internal/oracle"
 )
 
 // The key and the clock of the real Django that is asked.
@@ -54,63 +50,10 @@ func (a answer) location() string {
 	return ""
 }
 
-// A realDjango answers questions in the order in which they come.
-type realDjango struct {
-	mu  sync.Mutex
-	in  io.Writer
-	out *bufio.Reader
-}
-
-// The process ends when the pipe to it does, with the test program.
-var startDjango = sync.OnceValues(func() (*realDjango, error) {
-	python := "/usr/bin/python3"
-	if out, err := exec.Command(python, "-c", "import django").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
-	}
-	cmd := exec.Command(python, "../internal/oracle/oracle.py")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	return &realDjango{in: in, out: bufio.NewReader(out)}, cmd.Start()
-})
-
 // askDjango asks a real Django, or skips the test where there is none.
 func askDjango(t *testing.T, questions []question) []answer {
 	t.Helper()
-	django, err := startDjango()
-	if err != nil {
-		if os.Getenv("LOCKSTEP_TEST_REQUIRE") == "all" {
-			t.Fatalf("no Django to compare with: %v", err)
-		}
-		t.Skip("no Django to compare with: apt-get install python3-django")
-	}
-	django.mu.Lock()
-	defer django.mu.Unlock()
-	go func() {
-		encoder := json.NewEncoder(django.in)
-		for _, q := range questions {
-			if err := encoder.Encode(q); err != nil {
-				panic(err)
-			}
-		}
-	}()
-	answers := make([]answer, len(questions))
-	for i := range answers {
-		line, err := django.out.ReadBytes('\n')
-		if err == nil {
-			err = json.Unmarshal(line, &answers[i])
-		}
-		if err != nil {
-			t.Fatalf("asking Django %v: %v in %q", questions[i], err, line)
-		}
-	}
-	return answers
+	return oracle.Ask[answer](t, questions)
 }
 
 // randomText returns a short text in which the characters that matter somewhere are frequent.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for the time given, one after the other.
+# Runs every fuzz target, those of nested modules too, for the time given, one after the other.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,5 +14,5 @@ while IFS= read -r target; do # ./cookie/line_test.go:func FuzzLine
 	folder=$(dirname "${target%%:*}")
 	name=${target##*func }
 	echo "== $folder $name for $time"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$folder" </dev/null
+	(cd "$folder" && go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" . </dev/null)
 done <<<"$targets"

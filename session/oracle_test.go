@@ -1,56 +1,21 @@
 package session_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/lockstep-http/lockstep/django"
+	"github.com/lockstep-http/lockstep/internal/oracle"
 )
 
 // askDjango puts lines to a real Django and returns its answers, in their order.
-func askDjango(t *testing.T, lines []map[string]any) []json.RawMessage {
+func askDjango(t *testing.T, lines []map[string]any) [][]byte {
 	t.Helper()
-	const python = "/usr/bin/python3"
-	if exec.CommandContext(t.Context(), python, "-c", "import django").Run() != nil {
-		const missing = "a real Django is not here: apt-get install python3-django"
-		if os.Getenv("LOCKSTEP_TEST_REQUIRE") == "all" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
-	var questions bytes.Buffer
-	for _, line := range lines {
-		if err := json.NewEncoder(&questions).Encode(line); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join("..", "internal", "oracle", "oracle.py"))
-	cmd.Stdin = &questions
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answers []json.RawMessage
-	for s := bufio.NewReader(bytes.NewReader(out)); ; {
-		line, err := s.ReadBytes('\n')
-		if err != nil {
-			break
-		}
-		answers = append(answers, line)
-	}
-	if len(answers) != len(lines) {
-		t.Fatalf("%d answers to %d questions", len(answers), len(lines))
-	}
-	return answers
+	return oracle.AskLines(t, lines)
 }
 
 // compare has Django and Lockstep do the same exchanges.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/internal/oracle"
 	"github.com/lockstep-http/lockstep/settings"
 )
 
@@ -43,18 +44,10 @@ type object = map[string]any
 // askDjango puts the questions to a real Django and returns its answers.
 func askDjango(t *testing.T, questions ...object) []object {
 	t.Helper()
-	var input bytes.Buffer
 	for i, question := range questions {
 		question["id"] = strconv.Itoa(i)
-		if err := json.NewEncoder(&input).Encode(question); err != nil {
-			t.Fatal(err)
-		}
 	}
-	answers := decodeLines(t, askPython(t, input.Bytes(), "../internal/oracle/oracle.py"))
-	if len(answers) != len(questions) {
-		t.Fatalf("%d answers to %d questions", len(answers), len(questions))
-	}
-	return answers
+	return oracle.Ask[object](t, questions)
 }
 
 func decodeLines(t *testing.T, text []byte) []object {

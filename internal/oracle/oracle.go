@@ -1,0 +1,100 @@
+// Package oracle puts questions to a real Django, so that tests can compare with its answers.
+//
+// A question is one JSON object and so is its answer; the docstring of oracle.py, beside this file, is
+// the protocol. Debian's package python3-django is Django 3.2.25.
+package oracle
+
+import (
+	"bufio"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+//go:embed oracle.py
+var script string
+
+// python is Debian's: another one on the PATH has no Django.
+const python = "/usr/bin/python3"
+
+// A django is a running oracle.py. It answers in the order of the questions.
+type django struct {
+	mu  sync.Mutex
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// start runs one for the whole test program. It ends when the pipe to it does, with the program.
+var start = sync.OnceValues(func() (*django, error) {
+	if out, err := exec.Command(python, "-c", "import django").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	cmd := exec.Command(python, "-c", script)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &django{in: in, out: bufio.NewReader(out)}, cmd.Start()
+})
+
+// Ask puts the questions to a real Django and returns an answer to each, in their order. Where there
+// is no Django it skips the test and says what to install, or fails it when LOCKSTEP_TEST_REQUIRE is
+// "all".
+func Ask[Answer, Question any](t testing.TB, questions []Question) []Answer {
+	t.Helper()
+	answers := make([]Answer, len(questions))
+	for i, line := range AskLines(t, questions) {
+		if err := json.Unmarshal(line, &answers[i]); err != nil {
+			t.Fatalf("asking Django %+v: %v in %q", questions[i], err, line)
+		}
+	}
+	return answers
+}
+
+// AskLines is Ask for answers that are Python's JSON and not everybody's, because they hold NaN or
+// Infinity: they come as they are.
+func AskLines[Question any](t testing.TB, questions []Question) [][]byte {
+	t.Helper()
+	d, err := start()
+	if err != nil {
+		const missing = "no Django to compare with: apt-get install python3-django"
+		if os.Getenv("LOCKSTEP_TEST_REQUIRE") == "all" {
+			t.Fatalf("%s: %v", missing, err)
+		}
+		t.Skip(missing)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	asked := make(chan error, 1)
+	go func() { asked <- putAll(d.in, questions) }()
+	answers := make([][]byte, len(questions))
+	for i := range answers {
+		if answers[i], err = d.out.ReadBytes('\n'); err != nil {
+			t.Fatalf("asking Django %+v: %v", questions[i], err)
+		}
+	}
+	if err := <-asked; err != nil {
+		t.Fatalf("asking Django: %v", err)
+	}
+	return answers
+}
+
+func putAll[Question any](w io.Writer, questions []Question) error {
+	encoder := json.NewEncoder(w)
+	for _, q := range questions {
+		if err := encoder.Encode(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
