@@ -87,7 +87,7 @@ visit https://shop.test/
 // RFC 6797, sections 8.2 and 8.3.
 func (b *Browser) Upgrade(u *url.URL, now time.Time, rec *rule.Recorder) (*url.URL, rule.Verdict) {
 	name := hstsName(u)
-	v := rule.Verdict{Side: rule.Browser, Question: rule.UpgradeToHTTPS, Subject: cmp.Or(name, u.Host)}
+	v := rule.Verdict{Side: rule.Browser, Question: rule.UpgradeToHTTPS, Subject: cmp.Or(name, shown(u.Host))}
 	b.mu.Lock()
 	found, live := b.hsts.match(name, now)
 	b.mu.Unlock()
@@ -263,7 +263,7 @@ func (b *Browser) StoreHSTS(u *url.URL, fields []string, certificateOK bool, now
 		field = fields[0]
 	}
 	policy, fault := parseHSTS(field)
-	v := rule.Verdict{Side: rule.Browser, Question: rule.StoreHSTS, Subject: cmp.Or(name, u.Host)}
+	v := rule.Verdict{Side: rule.Browser, Question: rule.StoreHSTS, Subject: cmp.Or(name, shown(u.Host))}
 	var speaks HSTSHost
 	if refused := refuseHSTS(u, name, certificateOK, fault); len(refused) > 0 {
 		v.Rule, v.Also = refused[0], refused[1:]
@@ -408,11 +408,7 @@ func (h HSTSHost) facts() []rule.Fact {
 // hstsName returns the host of u as the store has it, or "" when it is none that could be asked.
 // A dot at the end names the same host here, other than in cookies: RFC 6797 compares labels.
 func hstsName(u *url.URL) string {
-	host := u.Hostname()
-	if len(host) > maxHostRead {
-		return ""
-	}
-	name, err := cookie.CanonicalHost(host)
+	name, err := cookie.CanonicalHost(u.Hostname())
 	if err != nil {
 		return ""
 	}

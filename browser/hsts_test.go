@@ -202,6 +202,21 @@ func TestHSTSCostsNothingUnwatched(t *testing.T) {
 	}
 }
 
+// A host that cannot be read is no name, and never a known HSTS host.
+func TestHSTSUnreadableHost(t *testing.T) {
+	var b browser.Browser
+	for _, host := range []string{"", ".", "a b.test", strings.Repeat("a.", 200) + "test", strings.Repeat("a", 1<<20)} {
+		u := &url.URL{Scheme: "https", Host: host}
+		if v := b.StoreHSTS(u, []string{"max-age=60"}, true, hstsStart, nil); v.Rule != "hsts-ip" {
+			t.Errorf("%.40q: %s", host, v.Rule)
+		}
+		u.Scheme = "http"
+		if _, v := b.Upgrade(u, hstsStart, nil); v.Rule != "upgrade-no-entry" {
+			t.Errorf("%.40q: %s", host, v.Rule)
+		}
+	}
+}
+
 func TestHSTSHidesCredentials(t *testing.T) {
 	var b browser.Browser
 	_, v := b.Upgrade(visitURL(t, "http://user:secret@shop.test/"), hstsStart, rule.NewRecorder(func(rule.Verdict) {}))

@@ -16,12 +16,6 @@ import (
 // two million, and servers refuse URLs far shorter than this.
 const MaxLocation = 64 << 10
 
-// maxHostRead is the greatest length, in octets, of a host that is converted to its canonical form.
-// A character takes four octets at most, and one at least in that form, so a longer one is too
-// long afterwards. Converting takes time that grows with the square of the length: seconds for
-// what a Location can hold.
-const maxHostRead = 4 * cookie.MaxHost
-
 var (
 	followBadLocation = rules.Add(rule.Rule{
 		ID:       "follow-bad-location",
@@ -156,9 +150,6 @@ func parseAuthority(scheme, authority string) (*url.URL, error) {
 	parsed, err := url.Parse(scheme + "://" + authority)
 	if err != nil {
 		return nil, errors.New("the host cannot be read")
-	}
-	if len(parsed.Hostname()) > maxHostRead {
-		return nil, fmt.Errorf("the host is longer than %d octets", maxHostRead)
 	}
 	host, err := cookie.CanonicalHost(parsed.Hostname())
 	if err != nil {

@@ -49,6 +49,7 @@ func TestRedirectLocation(t *testing.T) {
 		{base, "http:/evil/x", "http://evil/x#top"},
 		{base, "HTTPS:///evil/x", "https://evil/x#top"},
 		{base, "\t//ev\nil.example/\r\nx ", "https://evil.example/x#top"},
+		{base, "a_b:c", "https://shop.test/a/a_b:c#top"},
 		{base, "1:2", "https://shop.test/a/1:2#top"},
 		{base, "10.0.0.1:8000/x", "https://shop.test/a/10.0.0.1:8000/x#top"},
 		// Hosts and ports.

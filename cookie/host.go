@@ -13,8 +13,17 @@ import (
 // MaxHost is the greatest length of a host, in octets: what DNS allows, with the dot at the end.
 const MaxHost = 254
 
-// errNoHost is the error of a host that is empty.
-var errNoHost = errors.New("host is empty")
+// maxHostRead is the greatest length, in octets, of a host that is converted to its canonical form.
+// A character takes four octets at most, and one at least in that form, so a longer one is too
+// long afterwards. Converting takes time that grows with the square of the length: seconds for
+// what a header can hold.
+const maxHostRead = 4 * MaxHost
+
+// The errors of a host that is empty, or too long to be looked at.
+var (
+	errNoHost      = errors.New("host is empty")
+	errHostTooLong = fmt.Errorf("host is longer than %d octets", maxHostRead)
+)
 
 // hosts converts names as browsers do: mapped for lookup, not transitional, and letting through
 // the underscores and odd hyphens that names in use have.
@@ -31,6 +40,8 @@ func CanonicalHost(host string) (string, error) {
 	switch {
 	case host == "":
 		return "", errNoHost
+	case len(host) > maxHostRead:
+		return "", errHostTooLong
 	case strings.Contains(host, ":"):
 		return canonicalIPv6(host)
 	}

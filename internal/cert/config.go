@@ -80,7 +80,7 @@ func (c *cache) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
 	names := []string{name}
 	switch {
-	case name == "":
+	case hello.ServerName == "":
 		reached := localAddress(hello.Conn)
 		name, names = reached, withLoopback(reached)
 	case checkDNSName(name) != nil:

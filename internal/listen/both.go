@@ -108,9 +108,10 @@ func (b *both) acceptAll() {
 			conn.Close()
 			return
 		}
+		listed := b.list(conn) // here, so that the list is in the order of arrival
 		b.running.Go(func() {
 			defer b.freeSlot()
-			b.sniff(conn)
+			b.sniff(conn, listed)
 		})
 	}
 }
@@ -136,8 +137,9 @@ func (b *both) freeSlot() { <-b.slots }
 
 // sniff waits for the first byte of conn and hands the connection to Accept. It hangs up when
 // none comes.
-func (b *both) sniff(conn net.Conn) {
-	first, ok := b.firstByte(conn)
+func (b *both) sniff(conn net.Conn, listed *list.Element) {
+	first, ok := firstByte(conn)
+	b.unlist(listed)
 	if !ok {
 		conn.Close()
 		return
@@ -151,14 +153,8 @@ func (b *both) sniff(conn net.Conn) {
 	}
 }
 
-// firstByte reads one byte from conn within [SniffTimeout]. While it waits, conn is on the list of
-// the silent.
-func (b *both) firstByte(conn net.Conn) (first byte, ok bool) {
-	listed, ok := b.list(conn)
-	if !ok {
-		return 0, false
-	}
-	defer b.unlist(listed)
+// firstByte reads one byte from conn within [SniffTimeout].
+func firstByte(conn net.Conn) (first byte, ok bool) {
 	if conn.SetReadDeadline(time.Now().Add(SniffTimeout)) != nil {
 		return 0, false
 	}
@@ -178,13 +174,14 @@ func (b *both) deliver(a acceptance) bool {
 	}
 }
 
-func (b *both) list(conn net.Conn) (listed *list.Element, ok bool) {
+// list puts conn on the list of the silent. When b is closed, it closes conn too.
+func (b *both) list(conn net.Conn) *list.Element {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return nil, false
+		conn.Close()
 	}
-	return b.silent.PushBack(conn), true
+	return b.silent.PushBack(conn)
 }
 
 func (b *both) unlist(listed *list.Element) {
@@ -203,7 +200,7 @@ func (b *both) hangUpOnOldest() {
 	}
 }
 
-// hangUpOnSilent closes all silent connections, and lets no other be listed.
+// hangUpOnSilent closes all silent connections, and has those closed that are listed later.
 func (b *both) hangUpOnSilent() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

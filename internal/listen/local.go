@@ -38,6 +38,9 @@ func Local(ctx context.Context, host string, port int) (l net.Listener, taken in
 	if port < 0 || port > 65535 {
 		return nil, 0, fmt.Errorf("listening on %q: port %d is not between 0 and 65535", host, port)
 	}
+	if err := ctx.Err(); err != nil { // listening on an address does not ask
+		return nil, 0, fmt.Errorf("listening on %q: %w", host, err)
+	}
 	for _, candidate := range candidates(port) {
 		l, taken, err = listenOn(ctx, addresses, candidate)
 		if err == nil || !busy(err) {
@@ -84,7 +87,7 @@ func listenOn(ctx context.Context, addresses []netip.Addr, port int) (l net.List
 			port = next.Addr().(*net.TCPAddr).Port
 		case len(listeners) == 0:
 			return nil, 0, err
-		case busy(err) || ctx.Err() != nil:
+		case busy(err):
 			_ = closeAll(listeners)
 			return nil, 0, err
 		}
