@@ -21,5 +21,7 @@
 //
 // # What it does not do
 //
-// It opens no connection and reads no clock: time is an argument. It runs no scripts.
+// It opens no connection and reads no clock: time is an argument. It runs no scripts,
+// and it has no cache: a browser that has one may answer a URL with the 301 that it got there
+// before, so that a second request over http never leaves it.
 package browser

@@ -1,0 +1,32 @@
+// Package e2e judges Lockstep by two witnesses that know nothing of it: a real Chromium and a real
+// Django. It holds tests only, in a module of its own, so that what they need is nobody's dependency.
+//
+// # One case, one comparison
+//
+// A lesson is some settings, perhaps header lines that the app adds, and the visits. Our own browser
+// makes them at a site behind the Guard. A witness does the same exchange:
+//
+//   - Chromium makes the same visits at the same kind of site, so that it takes the place of our
+//     browser: which requests leave and which are upgraded before that, which cookies go along, which
+//     are kept back or refused and why, what is stored and for how long;
+//   - Django serves the same visits of the same browser of ours, so that it takes the place of the
+//     Guard: every header line with its spelling, what request.is_secure() and the session are, what
+//     the browser made of it, and the execution table.
+//
+// Each side of the comparison becomes facts, names with a text, and the two must be equal. A
+// difference that is meant stands in the list in differences_test.go with its reason; one that stands
+// there and is not found fails too.
+//
+// # Running it
+//
+//	cd e2e && go test ./...
+//
+// wants Debian's packages chromium and python3-django. A test whose witness is missing is skipped
+// and says so; with LOCKSTEP_TEST_REQUIRE=all it fails instead. All traffic stays on loopback, on
+// ports that the system chooses, and whatever is started ends with the tests.
+//
+// # What it does not do
+//
+// It does not compare pages, and it asks no browser but Chromium: what others do differently is told
+// by package browser.
+package e2e
