@@ -24,6 +24,21 @@ type Outcome struct {
 	Expires      time.Time // now and MaxAge, in UTC; zero with BrowserClose
 }
 
+// String tells all but the value, which is a secret.
+func (o Outcome) String() string {
+	text := o.Action.String()
+	switch {
+	case o.Action == SetCookie && o.BrowserClose:
+		text += " until the browser is closed"
+	case o.Action == SetCookie:
+		text += ", Max-Age=" + strconv.Itoa(o.MaxAge)
+	}
+	if o.Vary {
+		text += ", Vary: Cookie"
+	}
+	return text
+}
+
 // An Action is what happens to the session cookie.
 type Action int
 
@@ -155,7 +170,7 @@ func (s *Session) Commit(ctx context.Context, status int) (Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.committed {
-		return s.outcome, s.err
+		return s.outcome, s.refusal
 	}
 	s.committed = true
 	everyRequest := !s.modified
@@ -166,10 +181,11 @@ func (s *Session) Commit(ctx context.Context, status int) (Outcome, error) {
 	if s.err != nil {
 		s.outcome, id = Outcome{}, ruleOf(s.err)
 	}
+	s.refusal = s.err
 	if rec := rule.FromContext(ctx); rec.Watching() {
 		rec.Record(s.saveVerdict(id, status, everyRequest))
 	}
-	return s.outcome, s.err
+	return s.outcome, s.refusal
 }
 
 // decide is Django's response algorithm: which rule holds for what the request did. It does no more

@@ -23,22 +23,22 @@ func (c *changes) add(key string) {
 type merger struct {
 	data      django.Object
 	merged    []string // items that only the others changed: theirs are taken over
-	conflicts []string // items that both changed, not to the same: mine are kept
+	conflicts []string // items that both changed: mine are kept
 }
 
 // merge does to theirs what was done to base to make it mine. Items that only the others changed
-// are theirs, what this request changed is mine.
+// are theirs, what this request changed is mine. That both changed an item to the same value is a
+// conflict, too: two visits that each count one more are two.
 func merge(base, mine, theirs django.Object, c changes) merger {
 	var m merger
 	if !c.cleared {
 		m.data = theirs.Clone()
 	}
 	for _, key := range changedKeys(base, theirs) {
-		switch {
-		case !c.cleared && !slices.Contains(c.keys, key):
-			m.merged = append(m.merged, key)
-		case !same(mine, theirs, key):
+		if c.cleared || slices.Contains(c.keys, key) {
 			m.conflicts = append(m.conflicts, key)
+		} else {
+			m.merged = append(m.merged, key)
 		}
 	}
 	for _, key := range c.keys {

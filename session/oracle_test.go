@@ -153,7 +153,7 @@ var signedCookie = django.NewSigner(django.SignedCookieSessionSalt, secret).Dump
 func TestPayloadsOnDjango(t *testing.T) {
 	values := []string{
 		`{}`, `{"a":1}`, `{"z":1,"a":[1.0,1e+16,-0.0,null,true],"big":123456789012345678901234567890}`,
-		`{"text":"\u00e9\ud83d\ude00</script>&\u2028\u007f\"\\"}`, `{"nested":{"a":{"b":[[[]]]}},"":""}`, `{"nan":NaN,"inf":[Infinity,-Infinity]}`,
+		`{"text":"\u00e9\ud83d\ude00</script>&\u2028\u007f\"\\"}`, `{"nested":{"a":{"b":[[[]]]}},"":""}`,
 		fmt.Sprintf(`{"long":%q}`, strings9000),
 	}
 	for _, engine := range []string{"db", "signed_cookies"} {
@@ -168,10 +168,10 @@ func TestPayloadsOnDjango(t *testing.T) {
 			signed := s.save(t, v)
 			if engine == "db" {
 				lines = append(lines, map[string]any{"op": "session_decode", "value": signed},
-					map[string]any{"op": "session_encode", "data": json.RawMessage(pythonFloatsAsWords(v))})
+					map[string]any{"op": "session_encode", "data": json.RawMessage(v)})
 			} else {
 				lines = append(lines, map[string]any{"op": "signed_cookie_session_load", "value": signed},
-					map[string]any{"op": "signed_cookie_session", "data": json.RawMessage(pythonFloatsAsWords(v))})
+					map[string]any{"op": "signed_cookie_session", "data": json.RawMessage(v)})
 			}
 		}
 		answers := askDjango(t, lines)
@@ -179,9 +179,6 @@ func TestPayloadsOnDjango(t *testing.T) {
 			var decoded struct {
 				Result json.RawMessage
 				Error  string
-			}
-			if v == values[5] { // encoding/json has no NaN to ask with, and none to read
-				continue
 			}
 			if err := json.Unmarshal(answers[2*i], &decoded); err != nil || decoded.Error != "" {
 				t.Fatal(err, decoded.Error)
@@ -198,11 +195,4 @@ func TestPayloadsOnDjango(t *testing.T) {
 			}
 		}
 	}
-}
-
-func pythonFloatsAsWords(v string) string {
-	if bytes.Contains([]byte(v), []byte("NaN")) {
-		return "{}"
-	}
-	return v
 }

@@ -44,8 +44,12 @@ type Session struct {
 	expires           expiry   // of what was stored last
 
 	committed bool
-	outcome   Outcome
+	outcome   Outcome // what Commit returned
+	refusal   error   // and its error
 }
+
+// Format implements [fmt.Formatter]. Whatever the verb, neither key nor items are printed.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("session.Session")) }
 
 // Errors that writing methods and Commit return.
 var (
