@@ -166,7 +166,7 @@ func TestServerConfigKeeps(t *testing.T) {
 		ask(t, config, fmt.Sprintf("h%d.test", i))
 	}
 	last := fmt.Sprintf("h%d.test", cert.MaxCached-1)
-	if ask(t, config, last) != ask(t, config, last) {
+	if newest := ask(t, config, last); newest != ask(t, config, last) {
 		t.Error("the newest certificate is not kept")
 	}
 	again := ask(t, config, "shop.test")

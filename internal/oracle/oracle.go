@@ -34,7 +34,7 @@ var start = sync.OnceValues(func() (*django, error) {
 	if out, err := exec.Command(python, "-c", "import django").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	cmd := exec.Command(python, "-c", script)
+	cmd := exec.Command(python, "-c", script) //nolint:gosec // both are constants
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -50,12 +50,12 @@ var start = sync.OnceValues(func() (*django, error) {
 // Ask puts the questions to a real Django and returns an answer to each, in their order. Where there
 // is no Django it skips the test and says what to install, or fails it when LOCKSTEP_TEST_REQUIRE is
 // "all".
-func Ask[Answer, Question any](t testing.TB, questions []Question) []Answer {
-	t.Helper()
+func Ask[Answer, Question any](tb testing.TB, questions []Question) []Answer {
+	tb.Helper()
 	answers := make([]Answer, len(questions))
-	for i, line := range AskLines(t, questions) {
+	for i, line := range AskLines(tb, questions) {
 		if err := json.Unmarshal(line, &answers[i]); err != nil {
-			t.Fatalf("asking Django %+v: %v in %q", questions[i], err, line)
+			tb.Fatalf("asking Django %+v: %v in %q", questions[i], err, line)
 		}
 	}
 	return answers
@@ -63,15 +63,15 @@ func Ask[Answer, Question any](t testing.TB, questions []Question) []Answer {
 
 // AskLines is Ask for answers that are Python's JSON and not everybody's, because they hold NaN or
 // Infinity: they come as they are.
-func AskLines[Question any](t testing.TB, questions []Question) [][]byte {
-	t.Helper()
+func AskLines[Question any](tb testing.TB, questions []Question) [][]byte {
+	tb.Helper()
 	d, err := start()
 	if err != nil {
 		const missing = "no Django to compare with: apt-get install python3-django"
 		if os.Getenv("LOCKSTEP_TEST_REQUIRE") == "all" {
-			t.Fatalf("%s: %v", missing, err)
+			tb.Fatalf("%s: %v", missing, err)
 		}
-		t.Skip(missing)
+		tb.Skip(missing)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,11 +80,11 @@ func AskLines[Question any](t testing.TB, questions []Question) [][]byte {
 	answers := make([][]byte, len(questions))
 	for i := range answers {
 		if answers[i], err = d.out.ReadBytes('\n'); err != nil {
-			t.Fatalf("asking Django %+v: %v", questions[i], err)
+			tb.Fatalf("asking Django %+v: %v", questions[i], err)
 		}
 	}
 	if err := <-asked; err != nil {
-		t.Fatalf("asking Django: %v", err)
+		tb.Fatalf("asking Django: %v", err)
 	}
 	return answers
 }

@@ -24,6 +24,9 @@ func (s *Story) moments(lookup func(rule.ID) (rule.Rule, bool)) []Moment {
 		if r, ok := lookup(v.Rule); ok {
 			answer = r.Sentence
 		}
+		if v.Question == rule.StoreCookie && v.Yes {
+			answer = "As the browser reads the answer to " + s.setBy(step, v.Subject) + ". " + answer
+		}
 		all = append(all, Moment{Question: question, Answer: answer, Step: step, Rule: v.Rule})
 	}
 	for _, name := range s.Cookies {
@@ -43,6 +46,16 @@ func (s *Story) moments(lookup func(rule.ID) (rule.Rule, bool)) []Moment {
 		}
 	}
 	return all
+}
+
+// setBy is the request of a step whose answer set the cookie.
+func (s *Story) setBy(number int, name string) string {
+	for _, h := range s.Steps[number-1].hops {
+		if _, ok := h.Verdict(rule.StoreCookie, name); ok {
+			return h.Method + " " + h.URL
+		}
+	}
+	return "the request"
 }
 
 func (s *Story) first(number int, questions ...rule.Question) (rule.Verdict, bool) {

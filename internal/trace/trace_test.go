@@ -176,7 +176,7 @@ func TestValuesAreShortened(t *testing.T) {
 	const secret = "abcdefghijklmnopqrstuvwxyz012345"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Set-Cookie", "sessionid="+secret+"; HttpOnly")
-		w.Header().Add("set-cookie", secret)
+		w.Header().Add("Set-Cookie", secret)
 	}))
 	defer server.Close()
 	c := client()
