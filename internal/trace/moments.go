@@ -27,6 +27,11 @@ func (s *Story) moments(lookup func(rule.ID) (rule.Rule, bool)) []Moment {
 		if v.Question == rule.StoreCookie && v.Yes {
 			answer = "As the browser reads the answer to " + s.setBy(step, v.Subject) + ". " + answer
 		}
+		for _, id := range v.Notes {
+			if r, ok := lookup(id); ok && v.Question == rule.SendCookie {
+				answer += " " + r.Sentence
+			}
+		}
 		all = append(all, Moment{Question: question, Answer: answer, Step: step, Rule: v.Rule})
 	}
 	for _, name := range s.Cookies {

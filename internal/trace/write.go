@@ -13,7 +13,7 @@ import (
 // Widths at which the cells of the tables are wrapped, chosen for a terminal of 120 columns and the
 // same everywhere, so that output is stable to the byte.
 var (
-	tableWidths = []int{0, 22, 28, 32, 25}
+	tableWidths = []int{0, 26, 28, 32, 25}
 	fateWidths  = []int{24, 34, 34, 34}
 	factsWidth  = 110
 )
