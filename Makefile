@@ -37,7 +37,7 @@ format: go ## show Go files that are not formatted
 	if [ -n "$$unformatted" ]; then echo "not formatted; gofmt -w mends it:"; echo "$$unformatted"; exit 1; fi
 
 vet: go
-	@set -e; for module in $(MODULES); do echo "== vet $$module"; (cd $$module && go vet ./...); done
+	@set -e; for module in $(MODULES); do echo "== vet $$module"; (cd $$module && go vet ./... && go mod tidy -diff); done
 
 lint: go $(LINTER) ## run golangci-lint at the version of tools/go.mod
 	@set -e; for module in $(MODULES); do echo "== lint $$module"; \
