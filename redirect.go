@@ -13,7 +13,7 @@ var (
 	redirectToHTTPS = rules.Add(rule.Rule{
 		ID:       "redirect-to-https",
 		Source:   "Django setting SECURE_SSL_REDIRECT",
-		Sentence: "SECURE_SSL_REDIRECT is on and the request is not secure, so it is answered with 301 to the same URL under https.",
+		Sentence: "SECURE_SSL_REDIRECT is on and the request is not secure, so it is answered with 301 to https, at SECURE_SSL_HOST if that is set and else at the same host.",
 		Fix:      "To serve this path over http add it to SECURE_REDIRECT_EXEMPT; if it did come over https, set SECURE_PROXY_SSL_HEADER.",
 		Scenario: "visit http://shop.test/",
 	})

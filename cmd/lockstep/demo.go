@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,14 +20,16 @@ type demoCommand struct {
 	output
 	Set []string `sep:"none" placeholder:"SETTING=VALUE" help:"Run it under another setting, such as SESSION_COOKIE_SECURE=False; may be repeated. Rows that change against the lesson are marked."`
 
+	ListSettings bool `help:"List the settings that --set takes, with their defaults."`
+
 	Serve  bool   `help:"Keep the site of the lesson up for your own browser, on one port that speaks HTTP and TLS."`
-	Listen string `default:"localhost:8443" placeholder:"HOST:PORT" help:"Where --serve listens, on loopback; when the port is busy another one is taken. Default: ${default}."`
+	Listen string `placeholder:"HOST:PORT" help:"Where --serve listens, on loopback; when the port is busy another one is taken. Default: localhost:8443."`
 	CAOut  string `name:"ca-out" placeholder:"FILE" help:"With --serve: write the certificate of the temporary CA to FILE."`
 }
 
 // Help is shown below the flags.
 func (*demoCommand) Help() string {
-	return `A site behind the Guard and a browser without a screen meet over real sockets and real TLS. The browser visits http://` + lessonHost + `/ and dials loopback for it. The settings are Django's defaults and SECURE_SSL_REDIRECT, SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE.
+	return `A site behind the Guard and a browser without a screen meet over real sockets and real TLS. The browser visits http://` + lessonHost + `/ and dials loopback for it. The settings are Django's defaults and SECURE_SSL_REDIRECT, SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE; sessions are kept in memory.
 
 Examples:
   lockstep demo
@@ -37,11 +40,15 @@ Examples:
 
 // Run executes the lesson.
 func (c *demoCommand) Run(ctx context.Context, p *program) error {
-	if c.Serve {
+	switch {
+	case c.ListSettings:
+		return listSettings(p)
+	case c.Serve && (c.Format != "table" || c.Verbose):
+		return &usageError{errors.New("--format and -v are about the lesson, which --serve does not run"), "leave --serve out, or the other"}
+	case c.Serve:
 		return c.serve(ctx, p)
-	}
-	if c.CAOut != "" {
-		return &usageError{fmt.Errorf("--ca-out goes with --serve"), "without --serve nothing listens that would need the CA"}
+	case c.CAOut != "" || c.Listen != "":
+		return &usageError{errors.New("--ca-out and --listen go with --serve"), "lockstep demo --serve keeps the site up"}
 	}
 	lesson := scenario.LessonSettings(lessonHost)
 	changed, err := c.settings(lesson)
@@ -57,7 +64,7 @@ func (c *demoCommand) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		story.Compare(was, strings.Join(c.Set, ", "))
+		story.Compare(was, c.changes())
 	}
 	return c.print(p, story)
 }
@@ -65,18 +72,40 @@ func (c *demoCommand) Run(ctx context.Context, p *program) error {
 // settings are those of the lesson, with the changes of the command line.
 func (c *demoCommand) settings(base lockstep.Settings) (lockstep.Settings, error) {
 	s, _, err := settings.Load(base, settings.Assignments(c.Set, "--set"))
-	if err != nil {
-		return s, settingsMistake(err)
-	}
-	if _, err := lockstep.New(s, lockstep.Options{}); err != nil {
+	_, newErr := lockstep.New(s, lockstep.Options{}) // what could be read may have mistakes of its own
+	if err := errors.Join(err, newErr); err != nil {
 		return s, settingsMistake(err)
 	}
 	return s, nil
 }
 
+// changes are the assignments of --set, for output: no secret is repeated.
+func (c *demoCommand) changes() string {
+	secret := map[string]bool{}
+	for f := range settings.Fields(lockstep.Settings{}) {
+		secret[f.Name] = f.Secret
+	}
+	var all []string
+	for _, text := range c.Set {
+		if name, _, _ := strings.Cut(text, "="); secret[strings.TrimSpace(name)] {
+			text = name + "=…"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+// listSettings prints every setting with its default, for who wants to know what --set takes.
+func listSettings(p *program) error {
+	for f := range settings.Fields(lockstep.DjangoDefaults("6.1")) {
+		fmt.Fprintf(p.stdout, "%s = %s\n    %s\n", f.Name, f.Default, f.About)
+	}
+	return nil
+}
+
 // settingsMistake makes one error of all mistakes in settings.
 func settingsMistake(err error) error {
-	return &usageError{err, "settings are written as in Django, such as --set SESSION_COOKIE_SECURE=False"}
+	return &usageError{err, "lockstep demo --list-settings shows the settings; values are written as in Python, such as SESSION_COOKIE_SECURE=False"}
 }
 
 func lessonStory(ctx context.Context, s lockstep.Settings) (*trace.Story, error) {
@@ -107,7 +136,7 @@ func (c *demoCommand) under() string {
 	if len(c.Set) == 0 {
 		return ""
 	}
-	return " under " + strings.Join(c.Set, ", ")
+	return " under " + c.changes()
 }
 
 // next suggests what was not asked for yet.

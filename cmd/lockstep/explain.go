@@ -109,12 +109,16 @@ func shared(a, b string) int {
 	return n
 }
 
-// fixOf is what a rule says to do; "" for one that is not known.
-func fixOf(id rule.ID) string {
+// fixOf is what a rule says to do, and sentenceOf what it says; "" for one that is not known.
+func fixOf(id rule.ID) string { return ruleOf(id).Fix }
+
+func sentenceOf(id rule.ID) string { return strings.TrimSuffix(ruleOf(id).Sentence, ".") }
+
+func ruleOf(id rule.ID) rule.Rule {
 	catalogue, err := scenario.NewCatalogue()
 	if err != nil {
-		return ""
+		return rule.Rule{}
 	}
 	r, _ := catalogue.Lookup(id)
-	return r.Fix
+	return r
 }

@@ -78,11 +78,14 @@ type failure struct {
 func (e *failure) Error() string { return e.err.Error() }
 func (e *failure) Unwrap() error { return e.err }
 
-// errFindings ends a command that has printed what it found.
-var errFindings = errors.New("findings")
+// A finding is what a command was there to find, with what to do about it.
+type finding struct {
+	err  error
+	hint string
+}
 
-// errReported ends a command that could not run and has printed why.
-var errReported = errors.New("could not run")
+func (e *finding) Error() string { return e.err.Error() }
+func (e *finding) Unwrap() error { return e.err }
 
 // run is the program: it parses args, runs the command and returns the exit code.
 func run(ctx context.Context, args []string, p *program) int {
@@ -113,7 +116,31 @@ func run(ctx context.Context, args []string, p *program) int {
 		return p.report(&usageError{err, "lockstep --help shows the commands, lockstep COMMAND --help their flags"})
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	return p.report(command.Run(p))
+	out := &checkedWriter{w: p.stdout}
+	p.stdout = out
+	code := p.report(command.Run(p))
+	if out.err != nil {
+		p.complain(fmt.Errorf("writing the output: %w", out.err), "")
+		return exitFailed
+	}
+	return code
+}
+
+// A checkedWriter remembers the first error of a writer: output that did not arrive is not a run
+// that went well.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements [io.Writer].
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	var n int
+	n, c.err = c.w.Write(p)
+	return n, c.err
 }
 
 // report prints how a command ended and returns the exit code.
@@ -121,20 +148,20 @@ func (p *program) report(err error) int {
 	var (
 		usage  *usageError
 		failed *failure
+		found  *finding
 	)
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errFindings):
-		return exitFindings
-	case errors.Is(err, errReported):
-		return exitFailed
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(p.stderr, "lockstep: stopped")
 		return exitFailed
 	case errors.As(err, &usage):
 		p.complain(usage.err, usage.hint)
 		return exitUsage
+	case errors.As(err, &found):
+		p.complain(found.err, found.hint)
+		return exitFindings
 	case errors.As(err, &failed):
 		p.complain(failed.err, failed.hint)
 		return exitFailed

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,6 +132,11 @@ func newSites(t *testing.T) sites {
 			w.Header().Add("Set-Cookie", line)
 		}
 	}))
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Set-Cookie", "sid=1")
+	}))
+	t.Cleanup(plain.Close)
+	s.env["PLAIN"] = port(plain.Listener)
 	silent := loopback(t)
 	go func() { // takes connections and never answers
 		for {
@@ -212,3 +218,16 @@ func printed(t *testing.T, command string) string {
 	run(t.Context(), words[1:], &program{stdin: strings.NewReader(""), stdout: &out, stderr: &out})
 	return out.String()
 }
+
+// TestWriteErrors holds that output that could not be written is a failure.
+func TestWriteErrors(t *testing.T) {
+	var stderr bytes.Buffer
+	p := &program{stdin: strings.NewReader(""), stdout: full{}, stderr: &stderr}
+	if code := run(t.Context(), []string{"demo"}, p); code != exitFailed || !strings.Contains(stderr.String(), "writing the output") {
+		t.Errorf("exit code %d, %q", code, stderr.String())
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,15 +83,16 @@ func (c *demoCommand) up(ctx context.Context, l net.Listener, h http.Handler) er
 }
 
 func (c *demoCommand) address() (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(c.Listen)
+	listen := cmp.Or(c.Listen, "localhost:8443")
+	host, text, err := net.SplitHostPort(listen)
 	if err == nil {
 		port, err = strconv.Atoi(text)
 	}
 	if err != nil || port < 0 || port > 65535 {
-		return "", 0, &usageError{fmt.Errorf("--listen %q is not HOST:PORT", c.Listen), "such as --listen localhost:8443"}
+		return "", 0, &usageError{fmt.Errorf("--listen %q is not HOST:PORT with a port up to 65535", listen), "such as --listen localhost:8443"}
 	}
 	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
-		return "", 0, &usageError{fmt.Errorf("--listen %q is not on loopback", c.Listen), "the demo's site is for this machine only: --listen localhost:8443"}
+		return "", 0, &usageError{fmt.Errorf("--listen %q is not on loopback", listen), "the demo's site is for this machine only: --listen localhost:8443"}
 	}
 	return host, port, nil
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/lockstep-http/lockstep/browser"
@@ -24,6 +24,9 @@ type traceCommand struct {
 	Timeout   time.Duration `default:"10s" help:"How long one request may take. Default: ${default}."`
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
 }
+
+// bareHost is what somebody typed who left the scheme out.
+var bareHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?(:\d+)?(/.*)?$`)
 
 // Help is shown below the flags.
 func (*traceCommand) Help() string {
@@ -49,12 +52,9 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	if c.Format == "table" || c.Format == "transcript" {
-		c.remark(p, story)
+		remark(p, story)
 	}
-	if !answered(run) {
-		return unanswered(&run)
-	}
-	return nil
+	return verdictOn(&run)
 }
 
 func (c *traceCommand) obtain(ctx context.Context, p *program) (trace.Run, error) {
@@ -65,7 +65,7 @@ func (c *traceCommand) obtain(ctx context.Context, p *program) (trace.Run, error
 		return replay(p, c.Replay)
 	case c.URL == "":
 		return trace.Run{}, &usageError{errors.New("no URL to trace"), "lockstep trace https://example.com/"}
-	case !strings.Contains(c.URL, "://"):
+	case bareHost.MatchString(c.URL):
 		return trace.Run{}, &usageError{fmt.Errorf("URL %q has no scheme", c.URL), "lockstep trace https://" + c.URL}
 	}
 	client, err := c.client()
@@ -136,8 +136,8 @@ func readRoots(name string) (*x509.CertPool, error) {
 }
 
 // remark adds what the table alone does not say.
-func (c *traceCommand) remark(p *program, s *trace.Story) {
-	if len(s.Cookies) == 0 && answered(s.Run) {
+func remark(p *program, s *trace.Story) {
+	if len(s.Cookies) == 0 && verdictOn(&s.Run) == nil {
 		fmt.Fprintln(p.stdout, `
 The site set no cookie. An anonymous visit often meets none: most sites set their session cookie when
 somebody logs in, or when there is something to remember. Trace a page that sets one, such as the login
@@ -148,20 +148,22 @@ page or one that puts something into a cart.`)
 	}
 }
 
-func answered(run trace.Run) bool {
-	for _, v := range run.Visits {
-		for _, h := range v.Hops {
-			if h.Response != nil {
-				return true
-			}
+// verdictOn says how a run ended: nil when https answered, a failure when it did not, and a finding
+// when a browser would have shown an error page in place of following a redirect.
+func verdictOn(run *trace.Run) error {
+	var unanswered error
+	for i := range run.Visits {
+		last := run.Visits[i].Last()
+		if v, ok := last.Verdict(rule.FollowRedirect, ""); ok && !v.Yes && last.Location() != "" {
+			return &finding{fmt.Errorf("%s leads nowhere: %s", run.Visits[i].Typed, sentenceOf(v.Rule)), fixOf(v.Rule)}
+		}
+		if v, ok := last.Verdict(rule.Connect, ""); ok && !v.Yes && unanswered == nil {
+			cause, _ := v.Fact("cause")
+			unanswered = &failure{fmt.Errorf("%s gave no answer: %s", last.URL, cause), fixOf(v.Rule)}
 		}
 	}
-	return false
-}
-
-// unanswered says why no visit brought an answer, by the rule of the first that failed.
-func unanswered(run *trace.Run) error {
-	v, _ := run.Visits[0].Last().Verdict(rule.Connect, "")
-	cause, _ := v.Fact("cause")
-	return &failure{fmt.Errorf("%s gave no answer: %s", run.Visits[0].Typed, cause), fixOf(v.Rule)}
+	if run.AnsweredOverHTTPS() {
+		return nil
+	}
+	return unanswered
 }

@@ -97,18 +97,22 @@ func TestLessonUnderSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const (
+		notOverHTTP = "no: a Secure cookie is not sent over a connection that is not secure"
+		notPath     = "no: the path of the request is neither the Path of the cookie nor under it; case counts"
+	)
 	type want struct{ result1, sent2, result3, sent4, sent5 string }
 	for _, c := range []struct {
 		name string
 		set  string
 		want want
 	}{
-		{"the lesson", "", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "yes: sessionid", "no: send-secure-over-http"}},
+		{"the lesson", "", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "yes: sessionid", notOverHTTP}},
 		{"not Secure", "set SESSION_COOKIE_SECURE=False", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "yes: sessionid", "yes: sessionid"}},
-		{"no redirect", "set SECURE_SSL_REDIRECT=False", want{"200, processed (visit 1); sets sessionid: the browser refuses it (store-secure-over-http)", "no (first request)", "the browser stores it", "yes: sessionid", "no: send-secure-over-http"}},
+		{"no redirect", "set SECURE_SSL_REDIRECT=False", want{"200, processed (visit 1); sets sessionid: the browser refuses it: a cookie with Secure is refused when it comes over a connection that is not secure", "no (first request)", "the browser stores it", "yes: sessionid", notOverHTTP}},
 		{"neither", "set SECURE_SSL_REDIRECT=False\nset SESSION_COOKIE_SECURE=False", want{"200, processed (visit 1); sets sessionid in clear: the browser stores it", "yes: sessionid", "the browser stores it", "yes: sessionid", "yes: sessionid"}},
-		{"another path", "set SESSION_COOKIE_PATH='/other'", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "no: send-path", "no: send-path"}},
-		{"a foreign domain", "set SESSION_COOKIE_DOMAIN='other.test'", want{"301 to https://shop.test/", "no (first request)", "the browser refuses it (store-domain-mismatch)", "no (none stored)", "no (none stored)"}},
+		{"another path", "set SESSION_COOKIE_PATH='/other'", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", notPath, notPath}},
+		{"a foreign domain", "set SESSION_COOKIE_DOMAIN='other.test'", want{"301 to https://shop.test/", "no (first request)", "the browser refuses it: a Domain that is neither the host nor a domain the host is under is refused", "no (none stored)", "no (none stored)"}},
 		{"HSTS", "set SECURE_HSTS_SECONDS=60", want{"301 to https://shop.test/", "no (first request)", "the browser stores it", "yes: sessionid", "yes: sessionid"}},
 		{"another host", "set SECURE_SSL_HOST='www.shop.test'", want{"301 to https://www.shop.test/", "no (first request)", "the browser stores it", "no (none stored)", ""}},
 	} {

@@ -3,6 +3,7 @@ package trace
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,7 +38,7 @@ func (c *Client) Visit(ctx context.Context, method, target string, header http.H
 		return Visit{}, err
 	}
 	var (
-		visit = Visit{Typed: target}
+		visit = Visit{Typed: u.Redacted()}
 		chain browser.Chain
 		req   = browser.Request{Method: method, URL: u}
 	)
@@ -45,7 +46,7 @@ func (c *Client) Visit(ctx context.Context, method, target string, header http.H
 		hop, next, more := c.hop(ctx, req, &chain, header)
 		visit.Hops = append(visit.Hops, hop)
 		if ctx.Err() != nil {
-			return visit, fmt.Errorf("visiting %s: %w", target, context.Cause(ctx))
+			return visit, fmt.Errorf("visiting %s: %w", visit.Typed, context.Cause(ctx))
 		}
 		if !more {
 			return visit, nil
@@ -59,13 +60,13 @@ func parseTarget(target string) (*url.URL, error) {
 	u, err := url.Parse(target)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading URL %q: %w", target, err)
+		return nil, fmt.Errorf("reading the URL: %w", errors.Unwrap(err))
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("URL %q does not begin with http:// or https://", target)
+		return nil, fmt.Errorf("URL %q does not begin with http:// or https://", u.Redacted())
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("URL %q names no host", target)
+		return nil, fmt.Errorf("URL %q names no host", u.Redacted())
 	case !isPort(u.Port()):
-		return nil, fmt.Errorf("URL %q has port %s, and the last one is 65535", target, u.Port())
+		return nil, fmt.Errorf("URL %q has port %s, and the last one is 65535", u.Redacted(), u.Port())
 	}
 	if u.Path == "" {
 		u.Path = "/"
@@ -86,10 +87,13 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 	rec := rule.NewRecorder(func(v rule.Verdict) { hop.Verdicts = append(hop.Verdicts, v) })
 	req.URL, _ = c.Browser.Upgrade(req.URL, now, rec)
 	cookies := c.Browser.CookieHeader(req, now, rec)
-	hop.At, hop.Method, hop.URL, hop.Cookie = now, req.Method, req.URL.String(), shortenCookie(cookies)
+	hop.At, hop.Method, hop.URL = now, req.Method, req.URL.Redacted()
 	defer func() { hop.Cookies, hop.HSTS = c.snapshot() }()
 
-	a, err := c.exchange(ctx, req, cookies, header)
+	a, left, err := c.exchange(ctx, req, cookies, header)
+	if hop.Left = left; left {
+		hop.Cookie = shortenCookie(cookies)
+	}
 	if err != nil {
 		rec.Record(unanswered(req.URL, err))
 		return hop, next, false

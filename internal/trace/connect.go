@@ -106,7 +106,7 @@ visit http://shop.test/
 		ID:       "connect-bad-answer",
 		Source:   "RFC 9112, section 4",
 		Sentence: "What came back is not an HTTP answer.",
-		Fix:      "Check that the port speaks HTTP, and what the fact \"error\" says.",
+		Fix:      "Check that the port speaks HTTP, and what the fact \"cause\" says.",
 		Scenario: `
 network bad-answer
 visit http://shop.test/

@@ -66,26 +66,27 @@ func (a *answer) first(name string) string {
 
 // exchange sends the request on a connection of its own and reads the answer, within the limits of
 // this package.
-func (c *Client) exchange(ctx context.Context, req browser.Request, cookies string, header http.Header) (*answer, error) {
+// left says that the request was sent, whatever came of it.
+func (c *Client) exchange(ctx context.Context, req browser.Request, cookies string, header http.Header) (a *answer, left bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
 	hr, err := newRequest(ctx, req, cookies, header)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	conn, err := c.connect(ctx, req)
 	if err != nil {
-		return nil, first(ctx.Err(), err)
+		return nil, false, first(ctx.Err(), err)
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	if err := hr.Write(conn); err != nil {
-		return nil, first(ctx.Err(), err)
+		return nil, true, first(ctx.Err(), err) // some of it may have left
 	}
-	a, err := readAnswer(bufio.NewReader(conn), hr)
+	a, err = readAnswer(bufio.NewReader(conn), hr)
 	if err != nil {
-		return nil, first(ctx.Err(), err)
+		return nil, true, first(ctx.Err(), err)
 	}
 	if secured, ok := conn.(*tls.Conn); ok {
 		state := secured.ConnectionState()
@@ -94,7 +95,7 @@ func (c *Client) exchange(ctx context.Context, req browser.Request, cookies stri
 	if c.Watch != nil {
 		a.verdicts, a.known = c.Watch.Decided(ctx, conn.LocalAddr().String())
 	}
-	return a, nil
+	return a, true, nil
 }
 
 // first returns the first error that is one: that a context ended explains what broke because of it.

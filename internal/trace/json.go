@@ -34,6 +34,7 @@ type requestLines struct {
 	Method   string         `json:"method"`
 	URL      string         `json:"url"`
 	Known    bool           `json:"known"`
+	Left     bool           `json:"left"`
 	Cookie   string         `json:"cookie,omitempty"`
 	Response *Response      `json:"response,omitempty"`
 	Cookies  []StoredCookie `json:"cookies,omitempty"`
@@ -47,7 +48,7 @@ func (r *Run) WriteJSON(w io.Writer) error {
 	for i, visit := range r.Visits {
 		for j, h := range visit.Hops {
 			head := line{Schema: Schema, Kind: "hop", Visit: i + 1, Hop: j + 1, Request: &requestLines{
-				Typed: visit.Typed, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Cookie: h.Cookie,
+				Typed: visit.Typed, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie,
 				Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
 			}}
 			if err := enc.Encode(head); err != nil {
@@ -105,7 +106,7 @@ func (r *Run) add(l line) error {
 		}
 		v := &r.Visits[l.Visit-1]
 		v.Hops = append(v.Hops, Hop{
-			At: q.At, Method: q.Method, URL: q.URL, Known: q.Known, Cookie: q.Cookie,
+			At: q.At, Method: q.Method, URL: q.URL, Known: q.Known, Left: q.Left, Cookie: q.Cookie,
 			Response: q.Response, Cookies: q.Cookies, HSTS: q.HSTS,
 		})
 	case l.Kind == "verdict" && l.Verdict != nil:

@@ -4,11 +4,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // Lesson makes the visits of the lesson to target, whichever of the two schemes it has: over http,
 // following where that leads; over https, when the first visit did not get there by itself; over
-// https again; and over http again. When https gives no answer the last two are not made.
+// https again; and over http again. What gave no answer is not asked again.
 func (c *Client) Lesson(ctx context.Context, target string) (Run, error) {
 	u, err := parseTarget(target)
 	if err != nil {
@@ -35,11 +36,12 @@ func (c *Client) Lesson(ctx context.Context, target string) (Run, error) {
 			return run, err
 		}
 	}
-	if !v.answeredOverHTTPS() {
+	if v.answered((*Hop).Secure) {
+		if _, err = visit(secured); err != nil {
+			return run, err
+		}
+	} else if !run.Visits[0].answered(func(h *Hop) bool { return !h.Secure() }) {
 		return run, nil
-	}
-	if _, err = visit(secured); err != nil {
-		return run, err
 	}
 	_, err = visit(plain)
 	return run, err
@@ -54,9 +56,14 @@ func (v Visit) reachedHTTPS() bool {
 	return false
 }
 
-func (v Visit) answeredOverHTTPS() bool {
+// AnsweredOverHTTPS reports whether any request over https was answered.
+func (r *Run) AnsweredOverHTTPS() bool {
+	return slices.ContainsFunc(r.Visits, func(v Visit) bool { return v.answered((*Hop).Secure) })
+}
+
+func (v Visit) answered(over func(*Hop) bool) bool {
 	for i := range v.Hops {
-		if v.Hops[i].Secure() && v.Hops[i].Response != nil {
+		if over(&v.Hops[i]) && v.Hops[i].Response != nil {
 			return true
 		}
 	}

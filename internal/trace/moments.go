@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-http/lockstep/rule"
@@ -15,80 +16,100 @@ type Moment struct {
 	Rule     rule.ID
 }
 
-// moments asks the three questions of the lesson of a story. A question whose step was not reached
-// is not asked.
-func (s *Story) moments(lookup func(rule.ID) (rule.Rule, bool)) []Moment {
+// moments asks the three questions of the lesson of a story. A question whose moment did not come is
+// not asked.
+func (s *Story) moments() []Moment {
+	return slices.Concat(s.lastMoments(), s.httpMoment(), s.storeMoments())
+}
+
+// lastMoments ask about the last visit: why the cookie was sent over HTTP, or was not; or, when the
+// browser went over to HTTPS by itself, why.
+func (s *Story) lastMoments() []Moment {
+	last := s.Steps[4]
+	if !last.reached {
+		return nil
+	}
+	if v, ok := last.hops[0].Verdict(rule.UpgradeToHTTPS, ""); ok && v.Yes {
+		return []Moment{s.moment(5, "Why does the last visit leave over HTTPS?", "", v)}
+	}
 	var all []Moment
-	ask := func(step int, question string, v rule.Verdict) {
-		answer := string(v.Rule)
-		if r, ok := lookup(v.Rule); ok {
-			answer = r.Sentence
-		}
-		if v.Question == rule.StoreCookie && v.Yes {
-			answer = "As the browser reads the answer to " + s.setBy(step, v.Subject) + ". " + answer
-		}
-		for _, id := range v.Notes {
-			if r, ok := lookup(id); ok && v.Question == rule.SendCookie {
-				answer += " " + r.Sentence
-			}
-		}
-		all = append(all, Moment{Question: question, Answer: answer, Step: step, Rule: v.Rule})
-	}
 	for _, name := range s.Cookies {
-		if v, ok := s.sendOver(5, name); ok {
-			ask(5, fmt.Sprintf("Why is %s %s on the last HTTP request?", called(name), choose(v.Yes, "sent", "not sent")), v)
-		}
-	}
-	if v, ok := s.first(1, rule.RedirectToHTTPS, rule.Answer, rule.Connect); ok {
-		ask(1, "What happens to a request over HTTP?", v)
-	}
-	for _, name := range s.Cookies {
-		for _, step := range []int{3, 1} {
-			if v, ok := s.storing(step, name); ok {
-				ask(step, fmt.Sprintf(choose(v.Yes, "When exactly is %s stored?", "Why is %s not stored?"), called(name)), v)
-				break
-			}
+		if v, ok := sendVerdict(last.hops[:1], name); ok {
+			all = append(all, s.moment(5, fmt.Sprintf("Why is %s %s on the last HTTP request?", called(name), choose(v.Yes, "sent", "not sent")), "", v))
 		}
 	}
 	return all
 }
 
-// setBy is the request of a step whose answer set the cookie.
-func (s *Story) setBy(number int, name string) string {
-	for _, h := range s.Steps[number-1].hops {
-		if _, ok := h.Verdict(rule.StoreCookie, name); ok {
-			return h.Method + " " + h.URL
-		}
+// httpMoment asks what happened to the first request: a refused host comes before everything else.
+func (s *Story) httpMoment() []Moment {
+	first := s.Steps[0]
+	if !first.reached {
+		return nil
 	}
-	return "the request"
-}
-
-func (s *Story) first(number int, questions ...rule.Question) (rule.Verdict, bool) {
-	for _, q := range questions {
-		for _, p := range s.Steps[number-1].Parts {
-			if p.Verdict.Question == q {
-				return p.Verdict, true
+	h := first.hops[0]
+	v, ok := h.Verdict(rule.AllowHost, "")
+	if !ok || v.Yes {
+		for _, q := range []rule.Question{rule.RedirectToHTTPS, rule.Answer, rule.Connect} {
+			if v, ok = h.Verdict(q, ""); ok {
+				break
 			}
 		}
 	}
-	return rule.Verdict{}, false
+	return []Moment{s.moment(1, "What happens to a request over HTTP?", "", v)}
 }
 
-func (s *Story) sendOver(number int, name string) (rule.Verdict, bool) {
-	st := s.Steps[number-1]
-	if !st.reached {
-		return rule.Verdict{}, false
-	}
-	return sendVerdict(st.hops[:1], name)
-}
-
-func (s *Story) storing(number int, name string) (rule.Verdict, bool) {
-	for _, p := range s.Steps[number-1].Parts {
-		if p.Verdict.Question == rule.StoreCookie && p.Verdict.Subject == name {
-			return p.Verdict, true
+// storeMoments ask when each cookie was stored for the first time, or why it never was.
+func (s *Story) storeMoments() []Moment {
+	var all []Moment
+	for _, name := range s.Cookies {
+		number, h, v, ok := s.settled(name)
+		switch {
+		case !ok:
+		case v.Yes:
+			before := fmt.Sprintf("As the browser reads the answer to %s %s. ", h.Method, h.URL)
+			all = append(all, s.moment(number, fmt.Sprintf("When exactly is %s stored?", called(name)), before, v))
+		default:
+			all = append(all, s.moment(number, fmt.Sprintf("Why is %s not stored?", called(name)), "", v))
 		}
 	}
-	return rule.Verdict{}, false
+	return all
+}
+
+// settled finds the verdict by which a cookie was first stored; failing that, the first by which it
+// was refused.
+func (s *Story) settled(name string) (number int, in *Hop, verdict rule.Verdict, ok bool) {
+	for _, st := range s.Steps {
+		if st.Number == 2 { // its answers are those of step 3
+			continue
+		}
+		for _, h := range st.hops {
+			for _, v := range h.All(rule.StoreCookie) {
+				if v.Subject == name && v.Yes {
+					return st.Number, h, v, true
+				}
+				if v.Subject == name && !ok {
+					number, in, verdict, ok = st.Number, h, v, true
+				}
+			}
+		}
+	}
+	return number, in, verdict, ok
+}
+
+// moment answers a question by the rule of a verdict. What else there is to know of a cookie that was
+// sent follows.
+func (s *Story) moment(step int, question, before string, v rule.Verdict) Moment {
+	answer := string(v.Rule)
+	if r, ok := s.lookup(v.Rule); ok {
+		answer = r.Sentence
+	}
+	for _, id := range v.Notes {
+		if r, ok := s.lookup(id); ok && v.Question == rule.SendCookie {
+			answer += " " + r.Sentence
+		}
+	}
+	return Moment{Question: question, Answer: before + answer, Step: step, Rule: v.Rule}
 }
 
 // facts lists the facts of a verdict.

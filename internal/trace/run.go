@@ -28,6 +28,7 @@ type Hop struct {
 	Method   string
 	URL      string         // as it left, after an upgrade by HSTS
 	Known    bool           // the site's verdicts are its own; false: it was seen from outside
+	Left     bool           // the request was sent; false: there was no connection to send it on
 	Cookie   string         // the Cookie header that left, values shortened; "" when none did
 	Response *Response      // nil when there was no answer
 	Verdicts []rule.Verdict // of both sides, in the order in which they fell

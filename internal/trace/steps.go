@@ -19,6 +19,8 @@ type Story struct {
 	Moments   []Moment   // the key moments
 	Changes   []Change   // against another story; nil when it was compared with none
 	Because   string     // what the other story was run without
+
+	lookup lookup
 }
 
 // A Step is one row of the execution table: a moment, of which a visit has several and a hop one or
@@ -36,6 +38,9 @@ type Step struct {
 	reached bool
 }
 
+// a lookup finds the rule with an ID.
+type lookup func(rule.ID) (rule.Rule, bool)
+
 // A Part is a piece of a Step: a request that left, or a verdict.
 type Part struct {
 	Request string // "GET http://shop.test/ -> 301"; "" for a verdict
@@ -45,7 +50,7 @@ type Part struct {
 // Tell recognises the lesson in run. about names the cookie it is about; when it is empty the story
 // is about every cookie that the site set.
 func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
-	s := Story{Run: run, Cookies: []string{about}}
+	s := Story{Run: run, Cookies: []string{about}, lookup: lookup}
 	if about == "" {
 		s.Cookies = cookieNames(run)
 	}
@@ -61,7 +66,7 @@ func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
 		s.Steps[i].Rule = s.Steps[i].deciding()
 	}
 	s.Variables = s.track()
-	s.Moments = s.moments(lookup)
+	s.Moments = s.moments()
 	return s
 }
 
@@ -150,7 +155,7 @@ func (s *Story) cookieStep(number int, hops []*Hop) Step {
 			flags := flagsOf(h, v.Subject)
 			actions = append(actions, strings.Join(append([]string{called(v.Subject)}, flags...), "; "))
 			conditions = append(conditions, fmt.Sprintf("Secure=%s over %s", pythonBool(slices.Contains(flags, "Secure")), scheme(h.URL)))
-			results = append(results, stored(v))
+			results = append(results, s.storing(v))
 		}
 	}
 	if len(actions) > 0 {
@@ -204,6 +209,9 @@ func outcome(h *Hop) string {
 		return text
 	}
 	text := fmt.Sprintf("%d, %s", status, processed(status))
+	if v, ok := h.Verdict(rule.AllowHost, ""); ok && !v.Yes {
+		text += " (" + string(v.Rule) + ")"
+	}
 	if v, ok := h.Verdict(rule.LoadSession, ""); ok && v.Yes {
 		text += ", session read"
 	}
@@ -225,21 +233,47 @@ func (s *Story) stored(hops []*Hop) string {
 	var text strings.Builder
 	for _, h := range hops {
 		for _, v := range s.storeVerdicts(h) {
-			if !v.Yes {
-				fmt.Fprintf(&text, "; sets %s: %s", called(v.Subject), stored(v))
-			} else if !h.Secure() {
-				fmt.Fprintf(&text, "; sets %s in clear: %s", called(v.Subject), stored(v))
+			switch {
+			case !h.Secure() && v.Yes:
+				fmt.Fprintf(&text, "; sets %s in clear: %s", called(v.Subject), s.storing(v))
+			case !v.Yes || h == s.firstStored(v.Subject):
+				fmt.Fprintf(&text, "; sets %s: %s", called(v.Subject), s.storing(v))
 			}
 		}
 	}
 	return text.String()
 }
 
-func stored(v rule.Verdict) string {
+// firstStored is the hop whose answer set a cookie that the browser kept for the first time.
+func (s *Story) firstStored(name string) *Hop {
+	for i := range s.Run.Visits {
+		for j := range s.Run.Visits[i].Hops {
+			h := &s.Run.Visits[i].Hops[j]
+			for _, v := range h.All(rule.StoreCookie) {
+				if v.Yes && v.Subject == name {
+					return h
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Story) storing(v rule.Verdict) string {
 	if v.Yes {
 		return "the browser stores it"
 	}
-	return "the browser refuses it (" + string(v.Rule) + ")"
+	return "the browser refuses it: " + s.why(v.Rule)
+}
+
+// why is a rule in words, where there is one cookie to speak of and so the room; else its ID.
+func (s *Story) why(id rule.ID) string {
+	r, ok := s.lookup(id)
+	if !ok || len(s.Cookies) != 1 {
+		return string(id)
+	}
+	sentence := strings.TrimSuffix(r.Sentence, ".")
+	return strings.ToLower(sentence[:1]) + sentence[1:]
 }
 
 // sent is the cell "Cookie sent". Over http it is about the first request alone, for what follows a
@@ -253,12 +287,14 @@ func (s *Story) sent(number int, hops []*Hop) string {
 		case v.Yes:
 			yes = append(yes, called(name))
 		case len(s.Cookies) == 1:
-			no = append(no, string(v.Rule))
+			no = append(no, s.why(v.Rule))
 		default:
 			no = append(no, fmt.Sprintf("%s: %s", called(name), v.Rule))
 		}
 	}
 	switch {
+	case !slices.ContainsFunc(asked, func(h *Hop) bool { return h.Left }):
+		return "no (nothing was sent)"
 	case len(yes) > 0 && len(no) > 0:
 		return "yes: " + strings.Join(yes, ", ") + "; no: " + strings.Join(no, ", ")
 	case len(yes) > 0:
@@ -284,6 +320,9 @@ func askedOf(hops []*Hop) []*Hop {
 // that could have did not.
 func sendVerdict(hops []*Hop, name string) (verdict rule.Verdict, asked bool) {
 	for _, h := range hops {
+		if !h.Left {
+			continue
+		}
 		for _, v := range h.All(rule.SendCookie) {
 			if v.Subject != name {
 				continue

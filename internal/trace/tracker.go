@@ -12,6 +12,7 @@ import (
 type Variable struct {
 	Name   string
 	Detail bool     // shown only when every variable is asked for
+	Chance bool     // its values differ from run to run
 	Values []string // at the start, then after each step of the story
 }
 
@@ -33,10 +34,9 @@ func (s *Story) track() []Variable {
 	for _, name := range s.Cookies {
 		vars = append(vars, s.follow("cookie "+called(name)+", stored as", true, func(st *Step, before string) string { return storedAs(st, name, before) }))
 	}
-	return append(vars,
-		s.follow("Cookie header", true, cookieHeader),
-		s.follow("known HSTS hosts", true, hstsHosts),
-	)
+	header := s.follow("Cookie header", true, cookieHeader)
+	header.Chance = true
+	return append(vars, header, s.follow("known HSTS hosts", true, hstsHosts))
 }
 
 func (s *Story) known() bool {

@@ -220,14 +220,14 @@ func ids(v rule.Verdict) string {
 
 func yesNo(yes bool) string { return choose(yes, "yes", "no") }
 
-// A Change is a cell of the execution table in which two runs differ.
+// A Change is a cell of the execution table in which two runs differ, or a variable after a step.
 type Change struct {
 	Step             int
 	Column, Was, Now string
 }
 
-// Compare notes in s where its execution table differs from the one of was, which was run without
-// what because names. The writers mark those rows.
+// Compare notes in s where its execution table and its variables differ from those of was, which was
+// run without what because names. The writers mark the rows.
 func (s *Story) Compare(was *Story, because string) {
 	a, b := was.table(), s.table()
 	s.Because, s.Changes = because, []Change{}
@@ -238,6 +238,22 @@ func (s *Story) Compare(was *Story, because string) {
 			}
 		}
 	}
+	for i, v := range s.Variables {
+		// Variables stand in pairs as long as both stories are about the same cookies.
+		if i < len(was.Variables) && was.Variables[i].Name == v.Name && v.Detail && !v.Chance {
+			s.compareVariable(was.Variables[i], v)
+		}
+	}
+}
+
+// compareVariable notes the first step after which a variable has another value than it had.
+func (s *Story) compareVariable(was, now Variable) {
+	for step := range now.Values {
+		if was.Values[step] != now.Values[step] {
+			s.Changes = append(s.Changes, Change{Step: step, Column: now.Name, Was: was.Values[step], Now: now.Values[step]})
+			return
+		}
+	}
 }
 
 // differences are the sentences that tell the changes; nil when s was compared with nothing.
@@ -246,7 +262,7 @@ func (s *Story) differences() []string {
 		return nil
 	}
 	if len(s.Changes) == 0 {
-		return []string{"No row changed: nothing in this run reads " + s.Because + "."}
+		return []string{"Nothing changed in what table and tracker show, because of " + s.Because + "; -v shows the rest."}
 	}
 	all := []string{"Rows marked * differ from the lesson, because of " + s.Because + "."}
 	for _, c := range s.Changes {
@@ -265,10 +281,8 @@ func (s *Story) fates() grid {
 }
 
 func (s *Story) whetherStored(name string) string {
-	for _, number := range []int{3, 1} {
-		if v, ok := s.storing(number, name); ok {
-			return yesNo(v.Yes) + ": " + ids(v)
-		}
+	if _, _, v, ok := s.settled(name); ok {
+		return yesNo(v.Yes) + ": " + ids(v)
 	}
 	return none
 }
