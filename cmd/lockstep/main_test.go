@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv(name, value)
 			}
 			env.Setenv("FREE", freePort(t))
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else every command takes a second under -race
 			return os.WriteFile(filepath.Join(env.WorkDir, "ca.pem"), sites.ca, 0o600)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
