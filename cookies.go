@@ -119,7 +119,7 @@ func DeleteCookie(w http.ResponseWriter, r *http.Request, c Cookie) error {
 // ReadCookie returns the value of a cookie of the request as Django's request.COOKIES has it:
 // unquoted, and of several cookies of one name the last.
 func ReadCookie(r *http.Request, name string) (value string, ok bool) {
-	return django.LookupCookie(cookieHeader(r), name)
+	return lookupCookie(cookieHeader(r), name)
 }
 
 func addCookie(w http.ResponseWriter, r *http.Request, name string, build func(*Guard) (django.SetCookie, error)) error {
@@ -137,6 +137,25 @@ func addCookie(w http.ResponseWriter, r *http.Request, name string, build func(*
 	return nil
 }
 
+// lookupCookie is Django's request.COOKIES[name], but that a name with a prefix, such as "__Host-a",
+// has to stand in the header as it is. Django takes all of Unicode's white space off a name; browsers
+// take spaces and tabs, so that to them the name behind a U+00A0 has no prefix, and anybody who may
+// set a cookie for the host could plant it.
+func lookupCookie(header, name string) (value string, ok bool) {
+	if !strings.HasPrefix(name, "__") {
+		return django.LookupCookie(header, name)
+	}
+	for rest := header; rest != ""; {
+		start := strings.LastIndexByte(rest, ';') + 1
+		pair := rest[start:]
+		if written, _, found := strings.Cut(pair, "="); found && strings.Trim(written, " \t") == name {
+			return django.LookupCookie(pair, name)
+		}
+		rest = rest[:max(start-1, 0)]
+	}
+	return "", false
+}
+
 // asDjango returns the line of response.set_cookie(), whose clock says now.
 func (c Cookie) asDjango(now time.Time) (django.SetCookie, error) {
 	out, err := c.attributes()
@@ -148,17 +167,36 @@ func (c Cookie) asDjango(now time.Time) (django.SetCookie, error) {
 	case c.MaxAge != 0 && !c.Expires.IsZero():
 		return out, errTwoEnds
 	case c.MaxAge != 0:
-		lasts(&out, int(c.MaxAge/time.Second), now)
+		lasts(&out, wholeSeconds(c.MaxAge), now)
 	case !c.Expires.IsZero():
 		// Django adds a second, for the fraction that its own computation loses.
-		lasts(&out, max(0, int((c.Expires.Sub(now)+time.Second)/time.Second)), now)
+		lasts(&out, max(0, secondsUntil(c.Expires, now)+1), now)
 	}
 	return out, checkLatin1(c.Value)
 }
 
 func lasts(c *django.SetCookie, seconds int, now time.Time) {
 	c.MaxAge = &seconds
-	c.Expires = django.HTTPDate(now.Add(time.Duration(seconds) * time.Second))
+	c.Expires = django.HTTPDate(time.Unix(now.Unix()+int64(seconds), 0))
+}
+
+// wholeSeconds cuts off fractions, as Django does; but what is to last for a part of a second is not
+// to be deleted.
+func wholeSeconds(d time.Duration) int {
+	if d > 0 && d < time.Second {
+		return 1
+	}
+	return int(d / time.Second)
+}
+
+// secondsUntil is the number of whole seconds from now to t, rounded down, for any two moments: a
+// [time.Duration] ends after 292 years.
+func secondsUntil(t, now time.Time) int {
+	seconds := t.Unix() - now.Unix()
+	if t.Nanosecond() < now.Nanosecond() {
+		seconds--
+	}
+	return int(seconds)
 }
 
 func (c Cookie) asDeletion() (django.SetCookie, error) {

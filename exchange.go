@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/lockstep-http/lockstep/cookie"
-	"github.com/lockstep-http/lockstep/django"
 	"github.com/lockstep-http/lockstep/rule"
 	"github.com/lockstep-http/lockstep/session"
 )
@@ -106,7 +105,7 @@ func (g *Guard) sendRedirect(w http.ResponseWriter, location string, rec *rule.R
 var htmlType = []string{"text/html; charset=utf-8"} // shared by all redirects
 
 func (x *exchange) openSession() {
-	value, sent := django.LookupCookie(cookieHeader(x.in), x.guard.site.SessionCookieName)
+	value, sent := lookupCookie(cookieHeader(x.in), x.guard.site.SessionCookieName)
 	x.session = x.guard.sessions.Open(x.in.Context(), value, sent)
 }
 

@@ -2,6 +2,9 @@ package lockstep
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -196,6 +199,27 @@ type Settings struct {
 	// "5.2", which means its newest patch, or "5.2.14". Known are 3.2, 4.2, 5.2, 6.0 and 6.1.
 	// Django has no such setting. Default: 6.1.
 	DjangoVersion string `django:"DJANGO_VERSION"`
+}
+
+// Format implements [fmt.Formatter]: Django's names and the values, secrets as "…". Package
+// encoding/json is for storing Settings and writes the secrets.
+func (s Settings) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.withoutSecrets()) }
+
+// LogValue implements [slog.LogValuer] likewise.
+func (s Settings) LogValue() slog.Value { return slog.StringValue(s.withoutSecrets()) }
+
+func (s Settings) withoutSecrets() string {
+	var text strings.Builder
+	v := reflect.ValueOf(s)
+	for i := range v.NumField() {
+		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("django"), ",")
+		value := fmt.Sprint(v.Field(i).Interface())
+		if strings.Contains(options, "secret") {
+			value = "…"
+		}
+		fmt.Fprintf(&text, "%s=%s ", name, value)
+	}
+	return strings.TrimSuffix(text.String(), " ")
 }
 
 // clone returns a copy of s that shares no list with it.

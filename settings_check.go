@@ -451,13 +451,23 @@ func (c *checked) checkSession(m *mistakes) {
 		m.add("SESSION_COOKIE_AGE", strconv.Itoa(c.SessionCookieAge), "no session would last until the next request",
 			"write a number of seconds above 0, such as "+strconv.Itoa(twoWeeks))
 	}
+	if c.SessionCookieAge > longestAge {
+		m.add("SESSION_COOKIE_AGE", strconv.Itoa(c.SessionCookieAge), "no date is that far away", "write at most "+strconv.Itoa(longestAge))
+	}
 	c.sessionCookie().check(m)
 }
+
+// longestAge is about 63 years, in seconds. Beyond it dates and durations overflow somewhere, and
+// for ever becomes now; browsers keep no cookie longer than 400 days.
+const longestAge = 2_000_000_000
 
 func (c *checked) checkCSRF(m *mistakes) {
 	if c.CSRFCookieAge < 0 {
 		m.add("CSRF_COOKIE_AGE", strconv.Itoa(c.CSRFCookieAge), "browsers would delete the cookie at once",
 			"write a number of seconds above 0, or None")
+	}
+	if c.CSRFCookieAge > longestAge {
+		m.add("CSRF_COOKIE_AGE", strconv.Itoa(c.CSRFCookieAge), "no date is that far away", "write at most "+strconv.Itoa(longestAge))
 	}
 	if problem, hint := metaNameProblem(c.CSRFHeaderName); problem != "" {
 		m.add("CSRF_HEADER_NAME", strconv.Quote(c.CSRFHeaderName), problem, hint)

@@ -3,6 +3,7 @@ package lockstep_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -500,4 +501,26 @@ func FuzzRedirectExempt(f *testing.F) {
 			t.Errorf("%q matches, but: %v", pattern, err)
 		}
 	})
+}
+
+// TestSettingsPrintNoSecrets holds that no way of printing shows a key.
+func TestSettingsPrintNoSecrets(t *testing.T) {
+	s := lockstep.Recommended("the-key-that-nobody-sees", "shop.test")
+	s.SecretKeyFallbacks = []string{"the-key-before-it"}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "settings", s)
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v", s), fmt.Sprintf("%#v", s), fmt.Sprintf("%v", &s), log.String()} {
+		if strings.Contains(text, "the-key") || !strings.Contains(text, "SECURE_SSL_REDIRECT=true") {
+			t.Errorf("printed as %s", text)
+		}
+	}
+}
+
+func TestSettingsAgesEnd(t *testing.T) {
+	s := lockstep.Recommended("the-key-that-nobody-sees", "shop.test")
+	s.SessionCookieAge, s.CSRFCookieAge = 10_000_000_000, 10_000_000_000
+	_, err := lockstep.New(s, lockstep.Options{})
+	if err == nil || !strings.Contains(err.Error(), "SESSION_COOKIE_AGE") || !strings.Contains(err.Error(), "CSRF_COOKIE_AGE") {
+		t.Errorf("New: %v", err)
+	}
 }

@@ -94,7 +94,14 @@ func (x *exchange) Header() http.Header { return x.out.Header() }
 // WriteHeader implements [http.ResponseWriter]. Informational responses pass and begin nothing.
 func (x *exchange) WriteHeader(status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		// Cookies wait for the response itself, where they are checked.
+		h := x.out.Header()
+		cookies, waiting := h["Set-Cookie"]
+		delete(h, "Set-Cookie")
 		x.out.WriteHeader(status)
+		if waiting {
+			h["Set-Cookie"] = cookies
+		}
 		return
 	}
 	if x.begin(status) {

@@ -127,11 +127,11 @@ func TestFirstByte(t *testing.T) {
 // Informational responses begin nothing: a cookie can be set after them.
 func TestEarlyHints(t *testing.T) {
 	s := startServer(t, newGuard(t, nil).Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Link", "</a.css>; rel=preload")
-		w.WriteHeader(http.StatusEarlyHints)
 		if err := lockstep.SetCookie(w, r, lockstep.Cookie{Name: "a", Value: "1"}); err != nil {
 			t.Error(err)
 		}
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
 	})), false)
 	var hints http.Header
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
@@ -146,7 +146,7 @@ func TestEarlyHints(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if hints.Get("Link") == "" || hints.Get("X-Frame-Options") != "" {
+	if hints.Get("Link") == "" || hints.Get("X-Frame-Options") != "" || hints.Get("Set-Cookie") != "" {
 		t.Errorf("hints %v", hints)
 	}
 	if resp.Header.Get("Set-Cookie") != "a=1; Path=/" {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -68,8 +69,17 @@ func (c *Config) check() error {
 	if c.Rand == nil && c.Store != nil {
 		mistakes = append(mistakes, errors.New("session keys need randomness: Config.Rand is nil"))
 	}
+	if c.CookieAge > maxCookieAge {
+		mistakes = append(mistakes, fmt.Errorf("SESSION_COOKIE_AGE of %d seconds is more than %d", c.CookieAge, maxCookieAge))
+	}
 	return errors.Join(mistakes...)
 }
+
+// maxCookieAge is about 63 years, in seconds; beyond it durations overflow, and for ever becomes now.
+const maxCookieAge = 2_000_000_000
+
+// Format implements [fmt.Formatter]: keys are not printed.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("session.Config")) }
 
 // Open returns the session of a request that sent a session cookie with this value, or sent none.
 // It asks no store: the session is loaded when it is first touched, for which it keeps ctx. A

@@ -123,6 +123,9 @@ func (m *Memory) Purge(ctx context.Context, now time.Time, limit int) (int, erro
 	return n, nil
 }
 
+// Format implements [fmt.Formatter]: keys of sessions are not printed.
+func (m *Memory) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("session.Memory")) }
+
 // Len returns how many records there are, expired ones among them.
 func (m *Memory) Len() int {
 	m.mu.RLock()

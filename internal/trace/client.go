@@ -121,7 +121,8 @@ func (c *Client) take(req browser.Request, a *answer, rec *rule.Recorder) {
 	if fields := a.values("Strict-Transport-Security"); len(fields) > 0 {
 		c.Browser.StoreHSTS(req.URL, fields, a.certificate == nil, now, rec)
 	}
-	for _, line := range a.values("Set-Cookie") {
+	lines := a.values("Set-Cookie")
+	for _, line := range lines[:min(len(lines), maxCookieLines)] {
 		c.Browser.StoreCookie(req, line, now, rec)
 	}
 }
@@ -162,10 +163,7 @@ const maxText = 80
 func (a *answer) presentable() *Response {
 	r := &Response{Status: a.status}
 	for _, f := range a.fields {
-		if strings.EqualFold(f.Name, "Set-Cookie") {
-			f.Value = shortenSetCookie(f.Value)
-		}
-		r.Fields = append(r.Fields, f)
+		r.Fields = append(r.Fields, shortenField(f))
 	}
 	if a.plainText && a.known {
 		line, _, _ := strings.Cut(string(a.body), "\n")

@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/lockstep-http/lockstep/rule"
@@ -114,6 +117,24 @@ visit http://shop.test/
 	})
 )
 
+var noteTooManyCookieLines = rules.Add(rule.Rule{
+	ID:       "note-too-many-cookie-lines",
+	Source:   "Lockstep, package trace, constant maxCookieLines",
+	Sentence: "The answer has more than 200 Set-Cookie lines, and the others were not looked at; a browser keeps 180 cookies of a site.",
+	Fix:      "Find what sets so many cookies, and put what they hold into a session.",
+	Scenario: manyCookieLines(),
+})
+
+// manyCookieLines is the scenario of a page that sets one cookie more than are looked at.
+func manyCookieLines() string {
+	var text strings.Builder
+	text.WriteString("on /a app plain\n")
+	for i := range maxCookieLines + 1 {
+		fmt.Fprintf(&text, "on /a send Set-Cookie: a%d=1\n", i)
+	}
+	return text.String() + "visit https://shop.test/a\n"
+}
+
 var noteCertificateIgnored = rules.Add(rule.Rule{
 	ID:       "note-certificate-ignored",
 	Source:   "RFC 6797, section 8.1",
@@ -178,13 +199,16 @@ func (e *certificateError) Unwrap() error { return e.err }
 // connected is the verdict about a connection that brought an answer.
 func connected(u *url.URL, a *answer) rule.Verdict {
 	v := rule.Verdict{Side: rule.Browser, Question: rule.Connect, Subject: u.Host, Yes: true, Rule: connectOK}
-	if a.tls == nil {
-		v.Facts = []rule.Fact{{Name: "connection", Value: "plain HTTP"}}
-		return v
+	v.Facts = []rule.Fact{{Name: "connection", Value: "plain HTTP"}}
+	if a.tls != nil {
+		v.Facts[0].Value = tls.VersionName(a.tls.Version)
 	}
-	v.Facts = []rule.Fact{{Name: "connection", Value: tls.VersionName(a.tls.Version)}}
+	if n := len(a.values("Set-Cookie")); n > maxCookieLines {
+		v.Notes = append(v.Notes, noteTooManyCookieLines)
+		v.Facts = append(v.Facts, rule.Fact{Name: "Set-Cookie lines", Value: strconv.Itoa(n)})
+	}
 	if a.certificate != nil {
-		v.Notes = []rule.ID{noteCertificateIgnored}
+		v.Notes = append(v.Notes, noteCertificateIgnored)
 		v.Facts = append(v.Facts, rule.Fact{Name: "certificate", Value: a.certificate.Error()})
 	}
 	return v

@@ -23,6 +23,8 @@ import (
 const (
 	maxHeader      = 256 << 10 // bytes of an answer's header
 	maxBody        = 1 << 20   // bytes of an answer's body; what is longer is left unread
+	maxCookieLines = 200       // Set-Cookie lines of an answer; browsers keep 180 cookies of a site
+	maxLines       = 1000      // lines of an answer's header
 	maxInformed    = 5         // answers of status 1xx before the real one
 	defaultTimeout = 10 * time.Second
 )
@@ -79,6 +81,9 @@ func (c *Client) exchange(ctx context.Context, req browser.Request, cookies stri
 		return nil, false, first(ctx.Err(), err)
 	}
 	defer conn.Close()
+	if c.Watch != nil {
+		c.Watch.Expect(conn.LocalAddr().String())
+	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	if err := hr.Write(conn); err != nil {
@@ -253,20 +258,28 @@ func withoutControls(head []byte) []byte {
 // fieldsOf takes the lines of a header apart. A line that begins with a space goes on with the one
 // before it (RFC 9112, section 5.2).
 func fieldsOf(head []byte) []Field {
-	var fields []Field
+	var (
+		fields []Field
+		parts  []string // of the value of the last field
+	)
+	finish := func() {
+		if len(fields) > 0 {
+			fields[len(fields)-1].Value = strings.Join(parts, " ")
+		}
+	}
 	lines := strings.Split(strings.TrimRight(string(head), "\r\n"), "\n")
-	for _, line := range lines[1:] {
+	for _, line := range lines[1:min(len(lines), maxLines+1)] {
 		line = strings.TrimSuffix(line, "\r")
 		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
-			if len(fields) > 0 {
-				fields[len(fields)-1].Value += " " + strings.Trim(line, " \t")
-			}
+			parts = append(parts, strings.Trim(line, " \t"))
 			continue
 		}
 		name, value, found := strings.Cut(line, ":")
 		if found {
-			fields = append(fields, Field{Name: name, Value: strings.Trim(value, " \t")})
+			finish()
+			fields, parts = append(fields, Field{Name: name}), []string{strings.Trim(value, " \t")}
 		}
 	}
+	finish()
 	return fields
 }

@@ -2,11 +2,14 @@ package trace
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
+	"unicode/utf16"
 
 	"github.com/lockstep-http/lockstep/rule"
 )
@@ -43,7 +46,7 @@ type requestLines struct {
 
 // WriteJSON writes the run, one JSON object a line: each hop, then each of its verdicts.
 func (r *Run) WriteJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(printableJSON{w})
 	enc.SetEscapeHTML(false)
 	for i, visit := range r.Visits {
 		for j, h := range visit.Hops {
@@ -62,6 +65,30 @@ func (r *Run) WriteJSON(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// printableJSON escapes what a terminal would obey and JSON lets through, such as C1 control
+// characters and changes of the writing direction. Each Write is whole JSON text.
+type printableJSON struct{ w io.Writer }
+
+// Write implements [io.Writer].
+func (p printableJSON) Write(text []byte) (int, error) {
+	var out bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case r == '\n' || strconv.IsPrint(r):
+			out.WriteRune(r)
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	if _, err := p.w.Write(out.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // ReadJSON reads what WriteJSON wrote, so that a saved run can be told again by any writer.

@@ -1,6 +1,9 @@
 package trace
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Values of at least this many bytes keep their first four, so that a person can see whether one
 // changed; shorter ones show nothing.
@@ -36,11 +39,41 @@ func shortenCookie(field string) string {
 	return strings.Join(pairs, "; ")
 }
 
-// shortenSetCookie does it to the pair of a Set-Cookie field and leaves the attributes.
+// shortenSetCookie does it to the pair of a Set-Cookie field, and to attributes that are none: what
+// follows a semicolon inside a value looks like one.
 func shortenSetCookie(field string) string {
-	pair, attributes, found := strings.Cut(field, ";")
-	if !found {
-		return shortenPair(pair)
+	parts := strings.Split(field, ";")
+	parts[0] = shortenPair(parts[0])
+	for i, p := range parts[1:] {
+		name, _, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if !slices.ContainsFunc(attributes, func(a string) bool { return strings.EqualFold(a, name) }) {
+			parts[i+1] = " " + shortenPair(strings.TrimSpace(p))
+			if len(name) >= shortenFrom {
+				parts[i+1] = " " + shorten(name)
+			}
+		}
 	}
-	return shortenPair(pair) + ";" + attributes
+	return strings.Join(parts, ";")
+}
+
+var attributes = []string{"Domain", "Expires", "HttpOnly", "Max-Age", "Partitioned", "Path", "Priority", "SameSite", "Secure"}
+
+// shortenField does it to a field of an answer, if it is not one of those that are known to hold no
+// secret.
+func shortenField(f Field) Field {
+	switch name := strings.ToLower(f.Name); {
+	case name == "set-cookie":
+		f.Value = shortenSetCookie(f.Value)
+	case !slices.Contains(plainFields, name):
+		f.Value = shorten(f.Value)
+	}
+	return f
+}
+
+var plainFields = []string{
+	"accept-ranges", "age", "allow", "alt-svc", "cache-control", "clear-site-data", "connection", "content-encoding",
+	"content-language", "content-length", "content-type", "cross-origin-embedder-policy", "cross-origin-opener-policy",
+	"cross-origin-resource-policy", "date", "expires", "last-modified", "location", "permissions-policy", "referrer-policy",
+	"retry-after", "server", "strict-transport-security", "transfer-encoding", "vary", "x-content-type-options",
+	"x-frame-options", "x-xss-protection",
 }

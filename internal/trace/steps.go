@@ -14,6 +14,7 @@ import (
 type Story struct {
 	Run       Run
 	Cookies   []string   // the names of the cookies it is about, in the order in which they appeared
+	More      int        // cookies beyond those that a story can tell of
 	Steps     []Step     // the execution table
 	Variables []Variable // the variable tracker
 	Moments   []Moment   // the key moments
@@ -22,6 +23,9 @@ type Story struct {
 
 	lookup lookup
 }
+
+// maxTold is of how many cookies a story tells.
+const maxTold = 50
 
 // A Step is one row of the execution table: a moment, of which a visit has several and a hop one or
 // two.
@@ -53,6 +57,9 @@ func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s := Story{Run: run, Cookies: []string{about}, lookup: lookup}
 	if about == "" {
 		s.Cookies = cookieNames(run)
+		if more := len(s.Cookies) - maxTold; more > 0 {
+			s.Cookies, s.More = s.Cookies[:maxTold], more
+		}
 	}
 	m := locate(run)
 	s.Steps = []Step{
@@ -373,6 +380,9 @@ func requestLine(h *Hop) string {
 
 // flagsOf reads the flags that a site set a cookie with.
 func flagsOf(h *Hop, name string) []string {
+	if h.Response == nil {
+		return nil
+	}
 	for _, f := range h.Response.Fields {
 		if !strings.EqualFold(f.Name, "Set-Cookie") {
 			continue
@@ -402,10 +412,12 @@ func flags(secure, httpOnly bool, sameSite string) []string {
 // cookieNames lists the cookies that a site set, in the order in which they appeared.
 func cookieNames(run Run) []string {
 	var names []string
+	seen := map[string]bool{}
 	for _, visit := range run.Visits {
 		for i := range visit.Hops {
-			for _, v := range visit.Hops[i].All(rule.StoreCookie) {
-				if !slices.Contains(names, v.Subject) {
+			for _, v := range visit.Hops[i].Verdicts {
+				if v.Question == rule.StoreCookie && !seen[v.Subject] {
+					seen[v.Subject] = true
 					names = append(names, v.Subject)
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,8 @@ func TestValuesAreShortened(t *testing.T) {
 	const secret = "abcdefghijklmnopqrstuvwxyz012345"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Set-Cookie", "sessionid="+secret+"; HttpOnly")
+		w.Header().Add("Set-Cookie", `q="x;`+secret+`"; Path=/q`)
+		w.Header().Add("X-Auth-Token", secret)
 		w.Header().Add("Set-Cookie", secret)
 	}))
 	defer server.Close()
@@ -344,5 +347,53 @@ func TestReadJSONRefuses(t *testing.T) {
 		if _, err := trace.ReadJSON(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// TestHostileAnswers holds that what a hostile site can send costs no more than it is worth.
+func TestHostileAnswers(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\n"
+	many := strings.Builder{}
+	for i := range 9000 {
+		fmt.Fprintf(&many, "Set-Cookie: cookie%d=%d\r\n", i, i)
+	}
+	for name, answer := range map[string]string{
+		"many cookies":         ok + many.String() + "\r\n",
+		"a field without end":  ok + "X: a\r\n" + strings.Repeat(" b\r\n", 60000) + "\r\n",
+		"many fields":          ok + strings.Repeat("A: b\r\n", 30000) + "\r\n",
+		"a terminal's control": ok + "Set-Cookie: a\u009b31m=1\r\nLocation: /\u202e\u200b\U000e0001\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := says(t, answer)
+			c := client()
+			var run trace.Run
+			for range 3 {
+				v, err := c.Visit(t.Context(), http.MethodGet, url, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := len(v.Last().All(rule.StoreCookie)); n > 200 {
+					t.Errorf("%d cookies were looked at", n)
+				}
+				run.Visits = append(run.Visits, v)
+			}
+			var out bytes.Buffer
+			if err := run.WriteJSON(&out); err != nil {
+				t.Fatal(err)
+			}
+			s := trace.Tell(run, "", nobody)
+			if len(s.Cookies) > 50 {
+				t.Errorf("a story of %d cookies", len(s.Cookies))
+			}
+			s.WriteTable(&out, true)
+			s.WriteMarkdown(&out, true)
+			s.WriteTranscript(&out, true)
+			if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }); i >= 0 {
+				t.Errorf("written to a terminal: %q", out.String()[i:min(i+40, out.Len())])
+			}
+			if _, err := trace.ReadJSON(strings.NewReader(out.String()[:strings.LastIndex(out.String(), "}\n")+2])); err != nil {
+				t.Errorf("reading it again: %v", err)
+			}
+		})
 	}
 }

@@ -17,7 +17,7 @@ const settle = time.Second
 // A Watch hears the verdicts of a site in this process and keeps them for the [Client] that asked.
 // A Client makes one request on each connection, and requests are paired by their connection, never
 // by anything they carry, so that nobody can claim a verdict by sending a header. The zero Watch is
-// ready; it is safe for concurrent use.
+// ready; it is safe for concurrent use. It keeps nothing of connections that no Client expects.
 type Watch struct {
 	mu      sync.Mutex
 	entries map[string]*entry // by the client's end of the connection
@@ -60,12 +60,29 @@ func (w *Watch) ConnState(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// Expect says that a request will come from the connection whose client end is addr, and that Decided
+// will be asked about it.
+func (w *Watch) Expect(addr string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.entries == nil {
+		w.entries = make(map[string]*entry)
+	}
+	w.entries[addr] = &entry{done: make(chan struct{})}
+}
+
 // Decided returns what the site decided about the request that came from the connection whose client
-// end is addr. It waits until that request is finished; ok is false when the site never saw it.
+// end is addr, which was expected. It waits until that request is finished; ok is false when the site
+// never saw it.
 func (w *Watch) Decided(ctx context.Context, addr string) (verdicts []rule.Verdict, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, settle)
 	defer cancel()
-	e := w.entry(addr)
+	w.mu.Lock()
+	e, expected := w.entries[addr]
+	w.mu.Unlock()
+	if !expected {
+		return nil, false
+	}
 	select {
 	case <-e.done:
 	case <-ctx.Done():
@@ -77,25 +94,10 @@ func (w *Watch) Decided(ctx context.Context, addr string) (verdicts []rule.Verdi
 }
 
 func (w *Watch) finish(addr string, seen bool, verdicts []rule.Verdict) {
-	e := w.entry(addr)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !e.finished {
+	if e, ok := w.entries[addr]; ok && !e.finished {
 		e.finished, e.seen, e.verdicts = true, seen, verdicts
 		close(e.done)
 	}
-}
-
-func (w *Watch) entry(addr string) *entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e, ok := w.entries[addr]
-	if !ok {
-		if w.entries == nil {
-			w.entries = make(map[string]*entry)
-		}
-		e = &entry{done: make(chan struct{})}
-		w.entries[addr] = e
-	}
-	return e
 }

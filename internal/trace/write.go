@@ -40,6 +40,9 @@ func (s *Story) WriteTable(w io.Writer, verbose bool) {
 		fmt.Fprintln(w, "\nCookies")
 		s.fates().text(w, fateWidths)
 	}
+	if s.More > 0 {
+		fmt.Fprintf(w, "\nThe site set %d more cookies, of which -v and --format json tell.\n", s.More)
+	}
 	if len(s.Moments) > 0 {
 		fmt.Fprintln(w, "\nKey moments")
 	}
