@@ -53,7 +53,7 @@ func NewEngine(c Config) (*Engine, error) {
 	return e, nil
 }
 
-func (c *Config) check() error {
+func (c Config) check() error {
 	var mistakes []error
 	if len(c.Keys) == 0 {
 		mistakes = append(mistakes, errors.New("sessions need SECRET_KEY"))

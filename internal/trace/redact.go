@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -58,22 +59,15 @@ func shortenSetCookie(field string) string {
 
 var attributes = []string{"Domain", "Expires", "HttpOnly", "Max-Age", "Partitioned", "Path", "Priority", "SameSite", "Secure"}
 
-// shortenField does it to a field of an answer, if it is not one of those that are known to hold no
-// secret.
+// shortenField does it to a field of an answer whose name says that it holds a secret.
 func shortenField(f Field) Field {
-	switch name := strings.ToLower(f.Name); {
-	case name == "set-cookie":
+	switch {
+	case strings.EqualFold(f.Name, "Set-Cookie"):
 		f.Value = shortenSetCookie(f.Value)
-	case !slices.Contains(plainFields, name):
+	case secretName.MatchString(f.Name):
 		f.Value = shorten(f.Value)
 	}
 	return f
 }
 
-var plainFields = []string{
-	"accept-ranges", "age", "allow", "alt-svc", "cache-control", "clear-site-data", "connection", "content-encoding",
-	"content-language", "content-length", "content-type", "cross-origin-embedder-policy", "cross-origin-opener-policy",
-	"cross-origin-resource-policy", "date", "expires", "last-modified", "location", "permissions-policy", "referrer-policy",
-	"retry-after", "server", "strict-transport-security", "transfer-encoding", "vary", "x-content-type-options",
-	"x-frame-options", "x-xss-protection",
-}
+var secretName = regexp.MustCompile(`(?i)auth|cookie|credential|csrf|key|password|secret|session|signature|token`)
