@@ -31,6 +31,9 @@
 //
 // # What it does not do
 //
+// It does not protect against cross-site request forgery yet: the CSRF settings are checked and
+// read by nothing, so put [http.CrossOriginProtection] in front of what changes state.
+//
 // It ends no TLS, keeps no database, and does not know browsers: whether a browser stores a cookie
 // is asked of package browser, by a trace. Where it departs from Django, docs/divergences.md says
 // so, with the reason and the test.
