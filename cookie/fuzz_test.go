@@ -46,7 +46,8 @@ func FuzzParse(f *testing.F) {
 // rewrite writes what was understood of a line as a line.
 func rewrite(l cookie.Line) string {
 	text := show(l)
-	if l.Domain != "" { // with a dot for the one that reading takes off, before white space it may begin with
+	if strings.HasPrefix(l.Domain, ".") || strings.TrimLeft(l.Domain, " \t") != l.Domain {
+		// With a dot for the one that reading takes off, and that kept white space from being taken off.
 		text = strings.Replace(text, "; Domain=", "; Domain=.", 1)
 	}
 	if !l.Expires.IsZero() {
