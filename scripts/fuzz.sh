@@ -14,5 +14,5 @@ while IFS= read -r target; do # ./cookie/line_test.go:func FuzzLine
 	folder=$(dirname "${target%%:*}")
 	name=${target##*func }
 	echo "== $folder $name for $time"
-	(cd "$folder" && go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" . </dev/null)
+	(cd "$folder" && go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 10x . </dev/null)
 done <<<"$targets"
