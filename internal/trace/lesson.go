@@ -48,12 +48,7 @@ func (c *Client) Lesson(ctx context.Context, target string) (Run, error) {
 }
 
 func (v Visit) reachedHTTPS() bool {
-	for i := range v.Hops {
-		if v.Hops[i].Secure() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.Hops, func(h Hop) bool { return h.Secure() })
 }
 
 // AnsweredOverHTTPS reports whether any request over https was answered.

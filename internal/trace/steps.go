@@ -35,7 +35,6 @@ type Step struct {
 	Condition string
 	Result    string
 	Sent      string // the cell "Cookie sent"
-	Rule      rule.ID
 	Parts     []Part // the requests and verdicts that make it up
 
 	hops    []*Hop
@@ -69,15 +68,12 @@ func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
 		s.requestStep(4, "next HTTPS request", m.next),
 		s.requestStep(5, "HTTP again", m.again),
 	}
-	for i := range s.Steps {
-		s.Steps[i].Rule = s.Steps[i].deciding()
-	}
 	s.Variables = s.track()
 	s.Moments = s.moments()
 	return s
 }
 
-// moments of a run: the hops from which each step is read.
+// located are the hops of a run from which each step is read.
 type located struct {
 	plain  []*Hop // the first visit, as far as it went over http
 	secure []*Hop // from the first https request to the end of its visit
@@ -343,28 +339,6 @@ func sendVerdict(hops []*Hop, name string) (verdict rule.Verdict, asked bool) {
 		}
 	}
 	return verdict, asked
-}
-
-// deciding is the rule that a row is decided by: why the cookie stayed, what was stored, or why the
-// site redirected.
-func (s *Step) deciding() rule.ID {
-	var questions []rule.Question
-	switch s.Number {
-	case 1, 2:
-		questions = []rule.Question{rule.RedirectToHTTPS, rule.Answer, rule.AllowHost, rule.Connect}
-	case 3:
-		questions = []rule.Question{rule.StoreCookie}
-	default:
-		questions = []rule.Question{rule.SendCookie, rule.RedirectToHTTPS, rule.Answer, rule.AllowHost, rule.Connect}
-	}
-	for _, q := range questions {
-		for _, p := range s.Parts {
-			if p.Verdict.Question == q {
-				return p.Verdict.Rule
-			}
-		}
-	}
-	return ""
 }
 
 func requestLine(h *Hop) string {
