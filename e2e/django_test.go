@@ -75,7 +75,7 @@ func TestSignedCookieSession(t *testing.T) {
 
 func needDjango(t *testing.T) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), python, "-c", "import django").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), python, "-I", "-c", "import django.conf").CombinedOutput(); err != nil {
 		missing(t, fmt.Errorf("asking for Django: %w %s", err, out), "python3-django")
 	}
 }

@@ -12,7 +12,8 @@ need() { # need COMMAND PACKAGE...: the packages are missing when the command fa
 }
 
 need 'command -v "$(go env CC)"' gcc libc6-dev
-need '/usr/bin/python3 -c "import django"' python3-django
+# -I, because the folder called django here is a package to Python, too.
+need '/usr/bin/python3 -I -c "import django.conf"' python3-django
 need 'command -v chromium' chromium
 
 if [ ${#missing[@]} -eq 0 ]; then

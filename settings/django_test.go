@@ -24,7 +24,7 @@ const python = "/usr/bin/python3"
 // The test is skipped where there is none.
 func askPython(t *testing.T, input []byte, args ...string) []byte {
 	t.Helper()
-	if err := exec.CommandContext(t.Context(), python, "-c", "import django").Run(); err != nil {
+	if err := exec.CommandContext(t.Context(), python, "-I", "-c", "import django.conf").Run(); err != nil {
 		if os.Getenv("LOCKSTEP_TEST_REQUIRE") == "all" {
 			t.Fatalf("a real Django is not here: apt-get install python3-django: %v", err)
 		}

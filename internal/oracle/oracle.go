@@ -31,10 +31,10 @@ type django struct {
 
 // start runs one for the whole test program. It ends when the pipe to it does, with the program.
 var start = sync.OnceValues(func() (*django, error) {
-	if out, err := exec.Command(python, "-c", "import django").CombinedOutput(); err != nil {
+	if out, err := exec.Command(python, "-I", "-c", "import django.conf").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	cmd := exec.Command(python, "-c", script) //nolint:gosec // both are constants
+	cmd := exec.Command(python, "-I", "-c", script) //nolint:gosec // both are constants
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
