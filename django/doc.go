@@ -23,6 +23,11 @@
 // django.http; [FullPath], [EscapePath] and [IRIToURI] follow request.get_full_path() and
 // django.utils.encoding; [HTTPDate] follows django.utils.http.
 //
+// # CSRF tokens and logins
+//
+// [MaskCSRFSecret] and [CSRFSecret] are the two halves of the cipher of django.middleware.csrf, and
+// [CSRFTokensMatch] compares. [SessionAuthHash] is what binds a login in a session to a password.
+//
 // # What it does not do
 //
 // Nothing here behaves as Django does: no request is answered, no setting is read, no cookie is
