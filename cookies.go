@@ -341,6 +341,9 @@ func (x *exchange) sentVerdict(line string, parsed cookie.Line, problems []rule.
 	if parsed.Secure && !x.secure && !isLoopback(x.domain) {
 		v.Notes = append(v.Notes, noteSecureCookieOverHTTP)
 	}
+	if parsed.Name == x.guard.site.CSRFCookieName {
+		v.Notes = append(v.Notes, x.csrf.notes()...)
+	}
 	return v
 }
 

@@ -1,6 +1,6 @@
 // Package lockstep puts Django's HTTPS and cookie behaviour in front of any [http.Handler]: the
-// redirect to https, host validation, security headers, cookies, signed cookies and sessions,
-// byte for byte what a Django site beside it sends.
+// redirect to https, host validation, security headers, cookies, signed cookies, sessions, CSRF
+// protection and logins, byte for byte what a Django site beside it sends.
 //
 // # A site
 //
@@ -10,14 +10,19 @@
 //	http.ListenAndServe(":80", guard.Wrap(mux)) // the same handler serves :443
 //
 // [Settings] is plain data in Django's words, [New] refuses every mistake in it at once, and the
-// [Guard] it returns answers questions ([Guard.Secure], [Guard.Host], [Guard.Redirect]) and acts
-// on the answers ([Guard.Wrap]).
+// [Guard] it returns answers questions ([Guard.Secure], [Guard.Host], [Guard.Redirect],
+// [Guard.CSRF]) and acts on the answers ([Guard.Wrap]).
 //
 // # In a handler
 //
 // Behind a Guard a handler asks [IsSecure], [Host] and [AbsoluteURI], sets cookies with
 // [SetCookie], [DeleteCookie] and [SetSignedCookie], reads them with [ReadCookie] and
 // [SignedCookie], and finds its session with session.From(r.Context()).
+//
+// A form that is sent by POST holds [CSRFField], a script sends [CSRFToken] in the header
+// X-CSRFToken; what changes state without a token is refused before the handler sees it. Once a
+// password has been found right, [Login] makes the session the user's, [CurrentUser] finds the user
+// again, and [Logout] ends it.
 //
 // Whether the request is secure and for which host it is, is decided once, before the handler
 // runs; the redirect, the headers, the cookies, the log and the handler read that one answer.
@@ -31,10 +36,7 @@
 //
 // # What it does not do
 //
-// It does not protect against cross-site request forgery yet: the CSRF settings are checked and
-// read by nothing, so put [http.CrossOriginProtection] in front of what changes state.
-//
-// It ends no TLS, keeps no database, and does not know browsers: whether a browser stores a cookie
+// It ends no TLS, keeps no database, checks no passwords, and does not know browsers: whether a browser stores a cookie
 // is asked of package browser, by a trace. Where it departs from Django, docs/divergences.md says
 // so, with the reason and the test.
 package lockstep

@@ -19,6 +19,7 @@ type exchange struct {
 	out     http.ResponseWriter
 	rec     *rule.Recorder // nil when nobody watches
 	session *session.Session
+	csrf    csrfState
 
 	secure  bool
 	host    string // as the client wrote it
@@ -88,8 +89,20 @@ func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 		g.refuseHost(x, r, host)
 		return
 	}
-	ctx := session.NewContext(context.WithValue(r.Context(), exchangeKey{}, x), x.session)
-	h.ServeHTTP(x, r.WithContext(ctx))
+	inner := r.WithContext(session.NewContext(context.WithValue(r.Context(), exchangeKey{}, x), x.session))
+	if rec.Watching() || !isSafe(r.Method) {
+		answer := x.decideCSRF(inner)
+		rec.Record(answer.verdict)
+		if form := inner.MultipartForm; form != nil {
+			defer func() { _ = form.RemoveAll() }() // the server looks at its own request only
+		}
+		if answer.reason != "" {
+			g.refuseCSRF(x, inner, answer)
+			x.begin(http.StatusForbidden)
+			return
+		}
+	}
+	h.ServeHTTP(x, inner)
 	x.begin(http.StatusOK)
 }
 

@@ -31,9 +31,14 @@ type Options struct {
 	// Now is the clock, nil for time.Now.
 	Now func() time.Time
 
-	// Rand is where session keys are drawn from, by many goroutines at a time; nil for
-	// crypto/rand.
+	// Rand is where session keys and CSRF secrets are drawn from, by many goroutines at a time; nil
+	// for crypto/rand.
 	Rand io.Reader
+
+	// CSRFFailure answers a request that the CSRF protection refuses, as Django's CSRF_FAILURE_VIEW
+	// does; v says by which rule. It has to write status 403. Nil answers with a page that says
+	// little, and with DEBUG the reason.
+	CSRFFailure func(w http.ResponseWriter, r *http.Request, v rule.Verdict)
 }
 
 // A Guard is a site's Django-like front: it decides whether a request is secure, for which host
@@ -46,6 +51,8 @@ type Guard struct {
 	sessions *session.Engine
 	log      *slog.Logger
 	now      func() time.Time
+	rand     io.Reader
+	failure  func(w http.ResponseWriter, r *http.Request, v rule.Verdict) // of the CSRF protection
 	warned   warnings
 }
 
@@ -58,13 +65,16 @@ func New(s Settings, o Options) (*Guard, error) {
 	}
 	g := &Guard{
 		site: c, headers: c.headers(), hstsLine: line(c.hsts),
-		log: o.Logger, now: o.Now,
+		log: o.Logger, now: o.Now, rand: o.Rand, failure: o.CSRFFailure,
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
 	if g.now == nil {
 		g.now = time.Now //nolint:forbidigo // the clock of whoever brings none
+	}
+	if g.rand == nil {
+		g.rand = rand.Reader
 	}
 	g.sessions, err = g.newSessions(o)
 	return g, err
@@ -78,9 +88,6 @@ func (g *Guard) newSessions(o Options) (*session.Engine, error) {
 	case !inCookie && store == nil:
 		store = new(session.Memory)
 	}
-	if o.Rand == nil {
-		o.Rand = rand.Reader
-	}
 	return session.NewEngine(session.Config{
 		Keys:                 g.site.keys(),
 		CookieName:           g.site.SessionCookieName,
@@ -91,7 +98,7 @@ func (g *Guard) newSessions(o Options) (*session.Engine, error) {
 		VaryWhenSet:          g.site.version.fixedIn(version{5, 2, 14}, version{6, 0, 5}),
 		Store:                store,
 		Now:                  g.now,
-		Rand:                 o.Rand,
+		Rand:                 g.rand,
 	})
 }
 
@@ -106,9 +113,13 @@ func (g *Guard) Wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(h, w, r) })
 }
 
-// writePage answers with a page that tells little; with DEBUG it tells the reason too.
-func (g *Guard) writePage(w http.ResponseWriter, status int, reason string) {
+// writePage answers with a page that tells little: what a person may do, if there is something, and
+// with DEBUG the reason.
+func (g *Guard) writePage(w http.ResponseWriter, status int, advice, reason string) {
 	text := strconv.Itoa(status) + " " + http.StatusText(status) + "\n"
+	if advice != "" {
+		text += "\n" + advice + "\n"
+	}
 	if g.site.Debug {
 		text += "\n" + reason + "\n"
 	}
@@ -136,12 +147,29 @@ func (g *Guard) refuseHost(w http.ResponseWriter, r *http.Request, v rule.Verdic
 	var reason string // worth its cost only when somebody reads it
 	if g.site.Debug || g.log.Enabled(r.Context(), slog.LevelError) {
 		reason = disallowedHost(v.Subject)
-		g.logRequest(r, "request refused", http.StatusBadRequest,
+		g.logRequest(r, slog.LevelError, "request refused", http.StatusBadRequest,
 			slog.String(logLogger, "django.security.DisallowedHost"),
 			slog.String(logReason, reason),
 			slog.String(logRule, string(v.Rule)))
 	}
-	g.writePage(w, http.StatusBadRequest, reason)
+	g.writePage(w, http.StatusBadRequest, "", reason)
+}
+
+// refuseCSRF answers a request that the CSRF protection refuses; r has the exchange in its context.
+func (g *Guard) refuseCSRF(w http.ResponseWriter, r *http.Request, a csrfAnswer) {
+	status, logger, level := http.StatusForbidden, "django.security.csrf", slog.LevelWarn
+	if a.verdict.Rule == csrfFormRefused {
+		status, logger, level = http.StatusBadRequest, "django.security.SuspiciousOperation", slog.LevelError
+	}
+	g.logRequest(r, level, "request refused", status,
+		slog.String(logLogger, logger),
+		slog.String(logReason, a.reason),
+		slog.String(logRule, string(a.verdict.Rule)))
+	if g.failure != nil && status == http.StatusForbidden {
+		g.failure(w, r, a.verdict)
+		return
+	}
+	g.writePage(w, status, "The request could not be verified. Go back, load the page again and repeat what you did.", a.reason)
 }
 
 func (g *Guard) logSessionError(r *http.Request, status int, err error) {
@@ -149,12 +177,15 @@ func (g *Guard) logSessionError(r *http.Request, status int, err error) {
 	if status == http.StatusBadRequest {
 		logger = "django.security.SessionInterrupted"
 	}
-	g.logRequest(r, "session not saved", status,
+	g.logRequest(r, slog.LevelError, "session not saved", status,
 		slog.String(logLogger, logger), slog.String(logReason, err.Error()))
 }
 
-func (g *Guard) logRequest(r *http.Request, message string, status int, attrs ...slog.Attr) {
-	g.log.LogAttrs(r.Context(), slog.LevelError, message, append(attrs,
+func (g *Guard) logRequest(r *http.Request, level slog.Level, message string, status int, attrs ...slog.Attr) {
+	if !g.log.Enabled(r.Context(), level) {
+		return
+	}
+	g.log.LogAttrs(r.Context(), level, message, append(attrs,
 		slog.Int(logStatus, status),
 		slog.String(logMethod, cut(r.Method)),
 		slog.String(logPath, cut(r.URL.Path)),

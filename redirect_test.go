@@ -188,7 +188,7 @@ func TestVerdictOrder(t *testing.T) {
 		want               []rule.ID
 	}{
 		{"served", "https", "shop.test", []rule.ID{
-			"secure-over-tls", "host-allowed", "redirect-already-secure", "session-untouched",
+			"secure-over-tls", "host-allowed", "redirect-already-secure", "csrf-safe-method", "session-untouched",
 			"header-hsts-off", "header-sent", "header-sent", "header-sent", "header-sent",
 		}},
 		{"redirected", "http", "shop.test", []rule.ID{

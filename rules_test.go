@@ -11,7 +11,7 @@ import (
 )
 
 func TestRules(t *testing.T) {
-	form := regexp.MustCompile(`^(secure|host|redirect|header|set-cookie|note)(-[a-z0-9]+)+$`)
+	form := regexp.MustCompile(`^(secure|host|redirect|csrf|authenticated|header|set-cookie|note)(-[a-z0-9]+)+$`)
 	for _, r := range lockstep.Rules() {
 		if !form.MatchString(string(r.ID)) || r.Source == "" || r.Scenario == "" {
 			t.Errorf("rule %+v", r)

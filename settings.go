@@ -190,6 +190,12 @@ type Settings struct {
 	// instead of a cookie. Default: False.
 	CSRFUseSessions bool `django:"CSRF_USE_SESSIONS"`
 
+	// InsecureCSRFExempt is INSECURE_CSRF_EXEMPT: patterns of http.ServeMux, such as
+	// "POST /hooks/{name}", for what the CSRF protection lets through unchecked. Any site can have a
+	// browser send such a request with the user's cookies, so it has to be authenticated otherwise.
+	// In Django views are exempted, by csrf_exempt. Default: none.
+	InsecureCSRFExempt []string `django:"INSECURE_CSRF_EXEMPT"`
+
 	// SignedCookieLegacySaltFallback is SIGNED_COOKIE_LEGACY_SALT_FALLBACK: signed cookies with
 	// the salt used before 5.2.15 and 6.0.6 are still accepted. Older versions know the old salt
 	// only. Default: True in 5.2 and 6.0, else False.
@@ -230,6 +236,7 @@ func (s Settings) clone() Settings {
 	s.TrustedProxies = slices.Clone(s.TrustedProxies)
 	s.SecureReferrerPolicy = slices.Clone(s.SecureReferrerPolicy)
 	s.CSRFTrustedOrigins = slices.Clone(s.CSRFTrustedOrigins)
+	s.InsecureCSRFExempt = slices.Clone(s.InsecureCSRFExempt)
 	return s
 }
 

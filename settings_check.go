@@ -3,6 +3,7 @@ package lockstep
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"regexp"
 	"regexp/syntax"
@@ -25,6 +26,8 @@ type checked struct {
 	proxyHeader    string           // the header of SECURE_PROXY_SSL_HEADER, as "X-Forwarded-Proto"; "" is None
 	proxyValue     string           // and the value that says secure
 	csrfHeader     string           // the header of CSRF_HEADER_NAME, as "X-Csrftoken"
+	csrfOrigins    []trustedOrigin  // CSRF_TRUSTED_ORIGINS
+	csrfExempt     []*http.ServeMux // INSECURE_CSRF_EXEMPT, one pattern each; see exemptFromCSRF
 	hsts           string           // Strict-Transport-Security; "" is none
 	referrerPolicy string           // Referrer-Policy; "" is none
 	frameOptions   string           // X-Frame-Options; "" is none
@@ -479,6 +482,41 @@ func (c *checked) checkCSRF(m *mistakes) {
 			"give the two cookies different names")
 	}
 	c.checkTrustedOrigins(m)
+	c.parseTrustedOrigins()
+	c.checkCSRFExempt(m)
+}
+
+// exemptHandler marks what INSECURE_CSRF_EXEMPT matches; a ServeMux answers some other requests with
+// handlers of its own.
+var exemptHandler http.Handler = new(exempted)
+
+// An exempted serves nothing. It has a size, so that no other handler is at its address.
+type exempted struct{ _ byte }
+
+// ServeHTTP implements [http.Handler].
+func (*exempted) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+func (c *checked) checkCSRFExempt(m *mistakes) {
+	for _, pattern := range c.InsecureCSRFExempt {
+		mux, err := exemptMux(pattern)
+		if err != nil {
+			m.add("INSECURE_CSRF_EXEMPT", strconv.Quote(pattern), err.Error(), "write a pattern of http.ServeMux, such as \"POST /hooks/{name}\"")
+			continue
+		}
+		c.csrfExempt = append(c.csrfExempt, mux)
+	}
+}
+
+// exemptMux is a ServeMux for one pattern, so that patterns need not agree with each other.
+func exemptMux(pattern string) (mux *http.ServeMux, err error) {
+	defer func() {
+		if problem := recover(); problem != nil { // how a ServeMux refuses a pattern
+			err = errors.New("is not a pattern that http.ServeMux reads")
+		}
+	}()
+	mux = http.NewServeMux()
+	mux.Handle(pattern, exemptHandler)
+	return mux, nil
 }
 
 // cookieSettings is the part that SESSION_COOKIE_* and CSRF_COOKIE_* have in common.
@@ -590,7 +628,7 @@ func (k cookieSettings) checkDomain(m *mistakes) {
 
 func (c *checked) checkTrustedOrigins(m *mistakes) {
 	problemOf := originProblem
-	if !c.version.atLeast(4, 0, 0) {
+	if !c.version.checksOrigin() {
 		problemOf = refererHostProblem
 	}
 	for _, entry := range c.CSRFTrustedOrigins {
@@ -691,6 +729,13 @@ func (v version) fixedIn(patches ...version) bool {
 	}
 	return !v.before(patches[len(patches)-1])
 }
+
+// checksOrigin reports whether the CSRF protection looks at Origin, whose trusted ones have a scheme
+// then, and tells apart why it refuses a token.
+func (v version) checksOrigin() bool { return v.atLeast(4, 0, 0) }
+
+// masksCSRFCookie reports whether the CSRF cookie and session item hold the secret masked.
+func (v version) masksCSRFCookie() bool { return !v.atLeast(4, 1, 0) }
 
 // signsCookiesAnew reports whether signed cookies have the salt of CVE-2026-6873, in which name
 // and salt cannot be confused.

@@ -26,7 +26,7 @@ func CheckSettings(s Settings) (CheckedSettings, error) {
 		Settings: c.Settings, Hosts: c.hosts, Exempt: c.exempt, Proxies: c.proxies,
 		ProxyHeader: c.proxyHeader, ProxyValue: c.proxyValue, CSRFHeader: c.csrfHeader,
 		HSTS: c.hsts, ReferrerPolicy: c.referrerPolicy, FrameOptions: c.frameOptions,
-		ChecksOrigin:         c.version.atLeast(4, 0, 0),
+		ChecksOrigin:         c.version.checksOrigin(),
 		VariesOnSavedSession: c.version.fixedIn(version{5, 2, 14}, version{6, 0, 5}),
 		NewSalt:              c.version.signsCookiesAnew(),
 	}, nil

@@ -28,6 +28,7 @@ func (x *exchange) begin(status int) bool {
 	if x.begun.Load() {
 		return !x.replaced
 	}
+	x.commitCSRF()
 	x.begun.Store(true)
 	outcome, err := x.commit(status)
 	if err != nil {
@@ -79,7 +80,7 @@ func (x *exchange) replace(err error) {
 	x.guard.logSessionError(x.in, status, err)
 	x.guard.writeHeaders(h, x.secure, x.domain, x.framing, x.rec)
 	x.sent = true
-	x.guard.writePage(x.out, status, err.Error())
+	x.guard.writePage(x.out, status, "", err.Error())
 }
 
 // contentHeaders describe a response that does not go out.

@@ -44,6 +44,7 @@ var about = map[string]string{
 	"CSRF_HEADER_NAME":                   "The request header in which the CSRF protection looks for a token, in Django's spelling.",
 	"CSRF_TRUSTED_ORIGINS":               "Other origins from which the CSRF protection takes requests, as \"https://pay.shop.test\" or \"https://*.shop.test\"; in 3.2 they are hosts, as \"pay.shop.test\" or \".shop.test\".",
 	"CSRF_USE_SESSIONS":                  "The CSRF protection keeps its secret in the session instead of a cookie.",
+	"INSECURE_CSRF_EXEMPT":               "Patterns of http.ServeMux, such as \"POST /hooks/{name}\", for what the CSRF protection lets through unchecked. Any site can have a browser send such a request with the user's cookies, so it has to be authenticated otherwise. In Django views are exempted, by csrf_exempt.",
 	"SIGNED_COOKIE_LEGACY_SALT_FALLBACK": "Signed cookies with the salt used before 5.2.15 and 6.0.6 are still accepted. Older versions know the old salt only.",
 	"DJANGO_VERSION":                     "The Django with which this site shares its bytes, as \"5.2\", which means its newest patch, or \"5.2.14\". Known are 3.2, 4.2, 5.2, 6.0 and 6.1. Django has no such setting.",
 }

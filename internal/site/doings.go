@@ -21,6 +21,11 @@ var plainDoings = map[string]Doing{
 	"cycle":   cycle,
 	"clear":   clearAll,
 	"large":   large,
+
+	"logout":     logout,
+	"account":    account,
+	"token":      token,
+	"late-token": lateToken,
 }
 
 // Counter counts the visits of a session: the page of the lesson.

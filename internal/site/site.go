@@ -32,6 +32,8 @@ type App struct {
 	Pages   map[string]Page
 	Default Page
 	Beside  func(r *http.Request) // performs the request of Meanwhile, through everything before the App
+
+	users users // those who can log in
 }
 
 // ServeHTTP implements [http.Handler].
@@ -41,6 +43,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		page = a.Default
 	}
 	text := ""
+	r = r.WithContext(context.WithValue(r.Context(), appKey{}, a))
 	if page.Do != nil {
 		var err error
 		if text, err = page.Do(w, r); err != nil {
@@ -99,10 +102,15 @@ func Named(name string, words []string) (Doing, error) {
 		return setCookie(words)
 	case name == "delete-cookie" && len(words) == 1:
 		return deleteCookie(words[0]), nil
+	case userDoings[name] != nil && len(words) == 1:
+		return userDoings[name](words[0]), nil
 	}
-	names := make([]string, 0, len(plainDoings)+2)
+	names := make([]string, 0, len(plainDoings)+len(userDoings)+2)
 	for n := range plainDoings {
 		names = append(names, n)
+	}
+	for n := range userDoings {
+		names = append(names, n+" NAME")
 	}
 	names = append(names, "cookie NAME=VALUE [ATTRIBUTE ...]", "delete-cookie NAME")
 	slices.Sort(names)

@@ -1,0 +1,136 @@
+package lockstep
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// Django's limits on what a form may hold, at their defaults.
+const (
+	maxFormMemory = 2_621_440 // bytes without files: DATA_UPLOAD_MAX_MEMORY_SIZE
+	maxFormFields = 1000      // DATA_UPLOAD_MAX_NUMBER_FIELDS
+	maxFormFiles  = 100       // DATA_UPLOAD_MAX_NUMBER_FILES
+)
+
+// Why a form is refused, in Django's words.
+const (
+	formTooBig    = "Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE."
+	formFields    = "The number of GET/POST parameters exceeded settings.DATA_UPLOAD_MAX_NUMBER_FIELDS."
+	formFiles     = "The number of files exceeded settings.DATA_UPLOAD_MAX_NUMBER_FILES."
+	formMultipart = "Invalid multipart form."
+)
+
+// formToken returns the token in the form that is the body of r, the last one as Django takes it, or
+// "" when the body is no form, has none or breaks off; or why the form is refused. What was read can be read again: of a body of
+// fields the bytes, of a multipart body r.MultipartForm.
+func formToken(r *http.Request) (token, problem string) {
+	if r.PostForm != nil { // somebody in front of the Guard has read it
+		return last(r.PostForm[tokenField]), ""
+	}
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case r.Body == nil:
+		return "", ""
+	case kind == "application/x-www-form-urlencoded":
+		return fieldsToken(r)
+	case kind == "multipart/form-data":
+		return multipartToken(r)
+	}
+	return "", ""
+}
+
+func fieldsToken(r *http.Request) (token, problem string) {
+	if r.ContentLength > maxFormMemory {
+		return "", formTooBig
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxFormMemory+1))
+	r.Body = &readAgain{Reader: io.MultiReader(bytes.NewReader(body), r.Body), Closer: r.Body}
+	switch {
+	case err != nil:
+		return "", "" // Django: a body that breaks off has no token
+	case len(body) > maxFormMemory:
+		return "", formTooBig
+	case bytes.Count(body, []byte("&")) >= maxFormFields:
+		return "", formFields
+	}
+	return lastField(string(body), tokenField), ""
+}
+
+// readAgain is a body of which a part has been read.
+type readAgain struct {
+	io.Reader
+	io.Closer
+}
+
+// lastField returns the last value of a field of a form body.
+func lastField(body, name string) string {
+	for body != "" {
+		start := strings.LastIndexByte(body, '&') + 1
+		if field, value, _ := strings.Cut(body[start:], "="); unquotePlus(field) == name {
+			return unquotePlus(value)
+		}
+		body = body[:max(start-1, 0)]
+	}
+	return ""
+}
+
+// multipartToken reads the whole form; files beyond maxFormMemory go to disk, as in Django.
+func multipartToken(r *http.Request) (token, problem string) {
+	body := &noticed{ReadCloser: r.Body}
+	r.Body = body
+	err := r.ParseMultipartForm(maxFormMemory)
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(body.err, &tooBig):
+		return "", formTooBig
+	case err != nil && body.err != nil:
+		return "", "" // a body that breaks off has no token
+	case r.MultipartForm == nil: // err may also be about the query, which does not matter here
+		return "", formMultipart
+	}
+	files, fields, size := 0, 0, 0
+	for _, group := range r.MultipartForm.File {
+		files += len(group)
+	}
+	for name, values := range r.MultipartForm.Value {
+		for _, value := range values {
+			fields++
+			size += len(name) + len(value)
+		}
+	}
+	switch {
+	case files > maxFormFiles:
+		return "", formFiles
+	case fields > maxFormFields:
+		return "", formFields
+	case size > maxFormMemory:
+		return "", formTooBig
+	}
+	return last(r.MultipartForm.Value[tokenField]), ""
+}
+
+func last(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+// A noticed body remembers the error that ended it, if it was not its end.
+type noticed struct {
+	io.ReadCloser
+	err error
+}
+
+// Read implements [io.Reader].
+func (n *noticed) Read(p []byte) (int, error) {
+	got, err := n.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		n.err = err
+	}
+	return got, err
+}
