@@ -111,6 +111,19 @@ header Origin: https://shop.test
 visit POST https://shop.test/
 `,
 	})
+	csrfSessionFailed = rules.Add(rule.Rule{
+		ID:       "csrf-session-failed",
+		Source:   "Django setting CSRF_USE_SESSIONS; Lockstep, package session, interface Store",
+		Sentence: "The secret is kept in the session, and the store of the sessions did not answer, so the request is answered with 503.",
+		Fix:      "Look at the store's own log; the request can be sent again when the store is back.",
+		Scenario: `
+set CSRF_USE_SESSIONS=True
+store failed
+header Origin: https://shop.test
+header Cookie: sessionid=abcdefghijklmnopqrstuvwxyz012345
+visit POST https://shop.test/
+`,
+	})
 	csrfCookieLength = rules.Add(rule.Rule{
 		ID:       "csrf-cookie-length",
 		Source:   csrfSource + ", CSRF cookie has incorrect length",
@@ -336,12 +349,15 @@ func (d *csrfDecision) goodReferer() string {
 
 // trustsOrigin reports whether CSRF_TRUSTED_ORIGINS has an origin.
 func (c *checked) trustsOrigin(origin string) bool {
+	parsed := splitURL(origin)
+	if !c.version.checksOrigin() { // the entries are hosts, and what they are compared with is on https
+		return parsed.scheme == "https" && c.trustsReferer(parsed.netloc)
+	}
 	for _, o := range c.csrfOrigins {
 		if !o.wild && origin == o.text {
 			return true
 		}
 	}
-	parsed := splitURL(origin)
 	for _, o := range c.csrfOrigins {
 		if o.wild && parsed.scheme == o.scheme && isSameDomain(parsed.netloc, o.host) {
 			return true
@@ -402,6 +418,8 @@ func (d *csrfDecision) checkToken() (rule.ID, string) {
 	defer state.mu.Unlock()
 	state.load(d.x)
 	switch state.found {
+	case csrfSessionFailed:
+		return state.found, "The session could not be loaded."
 	case csrfCookieMissing:
 		return state.found, "CSRF cookie not set."
 	case csrfCookieLength:

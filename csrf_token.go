@@ -106,7 +106,9 @@ func (s *csrfState) load(x *exchange) {
 	s.loaded = true
 	text, sent := s.read(x)
 	if !sent {
-		s.found = csrfCookieMissing
+		if s.found = csrfCookieMissing; x.guard.site.CSRFUseSessions && x.session.Err() != nil {
+			s.found = csrfSessionFailed
+		}
 		return
 	}
 	var ok bool

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,7 @@ type djangoCase struct {
 	Settings map[string]any  `json:"settings,omitempty"`
 	View     string          `json:"view,omitempty"`
 	Jar      bool            `json:"jar,omitempty"`
+	Now      *int64          `json:"now,omitempty"` // seconds; nil is the clock
 	Requests []djangoRequest `json:"requests"`
 
 	differs map[string]string // what the Guard answers where it departs from Django, by what is compared
@@ -40,6 +42,9 @@ type djangoRequest struct {
 	Headers [][2]string    `json:"headers,omitempty"`
 	Cookie  string         `json:"cookie_header,omitempty"`
 	Args    map[string]any `json:"args,omitempty"`
+
+	Body        string `json:"body,omitempty"`
+	ContentType string `json:"content_type,omitempty"`
 }
 
 type djangoAnswer struct {
@@ -179,6 +184,10 @@ func (r djangoRequest) request(t *testing.T) *http.Request {
 	}
 	if r.Cookie != "" {
 		req.Header.Set("Cookie", r.Cookie)
+	}
+	if r.ContentType != "" {
+		req.Header.Set("Content-Type", r.ContentType)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(r.Body)), int64(len(r.Body))
 	}
 	return req
 }

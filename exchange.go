@@ -96,7 +96,11 @@ func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 		if form := inner.MultipartForm; form != nil {
 			defer func() { _ = form.RemoveAll() }() // the server looks at its own request only
 		}
-		if answer.reason != "" {
+		switch {
+		case answer.verdict.Rule == csrfSessionFailed:
+			x.begin(http.StatusServiceUnavailable) // which finds that the session has failed, and answers
+			return
+		case answer.reason != "":
 			g.refuseCSRF(x, inner, answer)
 			x.begin(http.StatusForbidden)
 			return

@@ -1,6 +1,7 @@
 package lockstep_test
 
 import (
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/django"
 )
 
 // djangoHost is Django's own expression (django/http/request.py, 5.0), in lower case already.
@@ -137,6 +139,109 @@ func FuzzSetCookie(f *testing.F) {
 		back := get(t, "https", "/", "shop.test", "Cookie: "+pair)
 		if got, ok := lockstep.ReadCookie(back, name); !ok || got != strings.ToValidUTF8(value, "\ufffd") {
 			t.Errorf("%q is read back as %q, %v from %q", value, got, ok, line)
+		}
+	})
+}
+
+// FuzzCSRFOrigin holds that only the site's own origin and the trusted ones pass, whatever Origin,
+// Referer and Sec-Fetch-Site are.
+func FuzzCSRFOrigin(f *testing.F) {
+	for _, c := range csrfTests() {
+		seed := map[string]string{}
+		for _, h := range c.headers {
+			seed[h[0]] = h[1]
+		}
+		f.Add(seed["Origin"], seed["Referer"], seed["Sec-Fetch-Site"], c.scheme != "http", false)
+		f.Add(seed["Origin"], seed["Referer"], seed["Sec-Fetch-Site"], c.scheme != "http", true)
+	}
+	guards := map[string]*lockstep.Guard{}
+	for version, trusted := range map[string]string{"6.1": "https://*.pay.test", "3.2": ".pay.test"} {
+		s := djangoSettings(func(s *lockstep.Settings) {
+			s.DjangoVersion, s.CSRFTrustedOrigins = version, []string{trusted}
+		})
+		g, err := lockstep.New(s, lockstep.Options{})
+		if err != nil {
+			f.Fatal(err)
+		}
+		guards[version] = g
+	}
+	f.Fuzz(func(t *testing.T, origin, referer, fetch string, secure, none bool) {
+		for version, g := range guards {
+			scheme := map[bool]string{true: "https", false: "http"}[secure]
+			r := serverRequest(t, scheme, "POST", "/", "shop.test", "Cookie: "+csrfCookie+secret, "X-Csrftoken: "+masked)
+			r.Header["Sec-Fetch-Site"] = []string{fetch}
+			r.Header["Referer"] = []string{referer}
+			if !none {
+				r.Header["Origin"] = []string{origin}
+			}
+			v := g.CSRF(r)
+			if !v.Yes {
+				continue
+			}
+			own := true
+			switch {
+			case !none && version != "3.2":
+				own = origin == scheme+"://shop.test" || trustedByHand(origin)
+			case secure:
+				own = trustedByHand(referer) || strings.HasPrefix(strings.ToLower(unspaced(referer)), "https:") && hostByHand(referer) == "shop.test"
+			}
+			if !own {
+				t.Fatalf("Django %s: %+v passes with Origin %q (sent: %v), Referer %q", version, v, origin, !none, referer)
+			}
+			if fetch != "" && fetch != "same-origin" && fetch != "none" && (none || !trustedByHand(origin)) {
+				t.Fatalf("%+v passes with Sec-Fetch-Site %q", v, fetch)
+			}
+		}
+	})
+}
+
+// trustedByHand reports whether text is an origin at or below https://pay.test.
+func trustedByHand(text string) bool {
+	host := hostByHand(text)
+	return strings.HasPrefix(strings.ToLower(unspaced(text)), "https:") && (host == "pay.test" || strings.HasSuffix(host, ".pay.test"))
+}
+
+// hostByHand is what stands between the two slashes of a URL and what follows, as a browser and
+// Python read it.
+func hostByHand(text string) string {
+	_, rest, found := strings.Cut(unspaced(text), "://")
+	if !found {
+		return ""
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	host, _, _ = strings.Cut(host, "?")
+	host, _, _ = strings.Cut(host, "#")
+	return host
+}
+
+// unspaced is text without what Python takes out of URLs.
+func unspaced(text string) string {
+	text = strings.TrimLeftFunc(text, func(r rune) bool { return r <= ' ' })
+	return strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(text)
+}
+
+// FuzzCSRFForm holds the search for the token to what net/url reads of the same form, where it reads it.
+func FuzzCSRFForm(f *testing.F) {
+	for _, c := range csrfTests() {
+		f.Add(c.kind, c.body)
+	}
+	f.Fuzz(func(t *testing.T, kind, body string) {
+		g := newGuard(t, nil)
+		r := serverRequest(t, "http", "POST", "/", "shop.test", "Cookie: "+csrfCookie+secret)
+		r.Header["Content-Type"] = []string{kind}
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		v := g.CSRF(r)
+		if values, err := url.ParseQuery(body); err == nil && kind == fields && strings.Count(body, "&") < 1000 {
+			token := ""
+			if all := values["csrfmiddlewaretoken"]; len(all) > 0 {
+				token = all[len(all)-1]
+			}
+			if v.Yes != django.CSRFTokensMatch(token, secret) {
+				t.Fatalf("%+v, and the form has the token %q", v, token)
+			}
+			if again, _ := io.ReadAll(r.Body); string(again) != body {
+				t.Fatalf("the body became %q", again)
+			}
 		}
 	})
 }

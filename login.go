@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -106,11 +107,11 @@ type User struct {
 	Password string // the encoded password as the database holds it, such as "pbkdf2_sha256$…"
 }
 
-// String returns the ID; the encoded password is not printed.
-func (u User) String() string { return "user " + u.ID }
+// Format implements [fmt.Formatter]: the ID; the encoded password is not printed.
+func (u User) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "user "+u.ID) }
 
-// LogValue implements [slog.LogValuer] as [User.String] has it.
-func (u User) LogValue() slog.Value { return slog.StringValue(u.String()) }
+// LogValue implements [slog.LogValuer] likewise.
+func (u User) LogValue() slog.Value { return slog.StringValue("user " + u.ID) }
 
 func (u User) backend() string { return cmp.Or(u.Backend, django.ModelBackend) }
 
