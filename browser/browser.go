@@ -28,10 +28,27 @@ type Browser struct {
 	hsts    hstsStore
 }
 
-// A Request is what a browser is about to ask, or has asked: a visit to URL, typed by a person.
+// A Request is what a browser is about to ask, or has asked: a top-level navigation, which brings the
+// document that the browser shows next.
 type Request struct {
-	Method string
+	Method string // upper case; "" is GET
 	URL    *url.URL
+
+	// Initiator is the document that led here, by a link, a form or a script. It is nil for a URL that
+	// a person typed.
+	Initiator *Document
+
+	// ByScript says that a script of Initiator asked, and nobody clicked.
+	ByScript bool
+
+	// ContentType is that of the body, and "" without one. A redirect that turns the method into GET
+	// drops both.
+	ContentType string
+
+	// ReferrerPolicy is that of the last redirect on the way which had one; "" is the Initiator's.
+	ReferrerPolicy ReferrerPolicy
+
+	before *journey // nil before any redirect
 }
 
 // SecureConnection reports whether a browser counts the connection to u as secure, so that Secure
@@ -51,6 +68,7 @@ type target struct {
 	path     string // as it is sent, percent-encoded; never empty
 	tls      bool
 	loopback bool
+	context  siteContext
 }
 
 // secure reports whether the connection counts as secure.

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,8 +27,10 @@ func (b *Browser) CookieHeader(req Request, now time.Time, rec *rule.Recorder) s
 	if !ok {
 		return ""
 	}
+	t.context = req.context(t)
 	pairs, verdicts := b.send(t, now, rec.Watching())
 	for _, v := range verdicts {
+		v.Facts = append(v.Facts, siteFacts(req, t)...)
 		rec.Record(v)
 	}
 	return cookie.FormatHeader(pairs)
@@ -56,18 +59,22 @@ func (b *Browser) send(t target, now time.Time, watched bool) ([]cookie.Pair, []
 	return pairs, verdicts
 }
 
-// sendChecks are the rules by which a cookie stays behind, in the order in which they are told: a
-// cookie that is gone, that is not for this host, not for this path, not for this connection.
-var sendChecks = [...]struct {
+// A sendCheck is a rule by which a cookie stays behind.
+type sendCheck struct {
 	rule    rule.ID
 	applies func(c *Cookie, t target, now time.Time) bool
-}{
+}
+
+// sendChecks are the rules by which a cookie stays behind, in the order in which they are told: a
+// cookie that is gone, that is not for this host, not for this path, not for this connection, and not
+// for what another site asks for.
+var sendChecks = slices.Concat([]sendCheck{
 	{sendExpired, func(c *Cookie, _ target, now time.Time) bool { return c.expired(now) }},
 	{sendHostOnly, func(c *Cookie, t target, _ time.Time) bool { return c.hostOnly && !c.covers(t.host) }},
 	{sendDomainMismatch, func(c *Cookie, t target, _ time.Time) bool { return !c.hostOnly && !c.covers(t.host) }},
 	{sendPath, func(c *Cookie, t target, _ time.Time) bool { return !cookie.PathMatch(t.path, c.path) }},
 	{sendSecureOverHTTP, func(c *Cookie, t target, _ time.Time) bool { return c.secure && !t.secure() }},
-}
+}, sameSiteChecks)
 
 // gets reports whether c goes to t.
 func (t target) gets(c *Cookie, now time.Time) bool {
@@ -199,6 +206,7 @@ func sendVerdict(c *Cookie, t target, now time.Time) rule.Verdict {
 			v.Also = append(v.Also, sendChecks[i].rule)
 		}
 	}
+	v.Notes = sameSiteNotes(&v, c, now)
 	if v.Rule == "" {
 		v.Rule, v.Yes = sendOK, true
 		if c.secure && !t.tls {

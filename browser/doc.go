@@ -16,8 +16,14 @@
 // # One standard
 //
 // The engine is RFC 6265bis-22, where browsers differ from it too: this is what a site may rely on.
-// SameSite is stored and does not decide yet, because every visit is one typed by a person, and no
-// request of that kind is cross-site.
+// A cookie without SameSite counts as Lax.
+//
+// # Where a request comes from
+//
+// A [Request] is a top-level navigation. With an Initiator it comes from a document, by a link or a
+// form: then SameSite decides about its cookies, and [Request.ContextHeader] has what a browser says of
+// it by Origin, Referer and Sec-Fetch-Site. Frames, images and fetches are no requests of this package
+// yet.
 //
 // # What it does not do
 //

@@ -120,7 +120,9 @@ func scenarioOfManyRedirects() string {
 // response that has no redirect status at all is returned but not recorded, as nobody would ask.
 //
 // A Location is read as the URL standard has it: resolved against the URL of req, backslashes as
-// slashes, the fragment inherited where it has none of its own.
+// slashes, the fragment inherited where it has none of its own. The next request comes from the same
+// document as req, and remembers where it has been; what the response says of a Referrer-Policy is for
+// the caller to put into it, with [ParseReferrerPolicy].
 func (c *Chain) Next(req Request, status int, location, cookieHeader string, rec *rule.Recorder) (next Request, v rule.Verdict) {
 	req.Method = cmp.Or(req.Method, "GET")
 	v = rule.Verdict{Side: rule.Browser, Question: rule.FollowRedirect, Subject: shownURL(req.URL)}
@@ -143,6 +145,13 @@ func (c *Chain) Next(req Request, status int, location, cookieHeader string, rec
 		v.Rule, v.Yes = followRedirect, true
 		next = req
 		next.Method, next.URL = nextMethod(status, req.Method), to
+		if next.Method != req.Method {
+			next.ContentType = ""
+		}
+		next.before = &journey{urls: req.urls()}
+		if req.Initiator != nil {
+			next.before.referrer, _ = req.referrer()
+		}
 		v.Notes = redirectNotes(req, next)
 	}
 	if rec.Watching() {

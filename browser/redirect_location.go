@@ -46,6 +46,20 @@ visit http://shop.test/a
 	})
 )
 
+// ResolveURL returns the URL that a reference in a document with the given base URL, such as the action
+// of a form, leads to. The base is an http or https URL; a reference to another scheme is an error.
+//
+// URL standard, URL parsing.
+func ResolveURL(base *url.URL, reference string) (*url.URL, error) {
+	plain := *base
+	plain.Fragment, plain.RawFragment = "", ""
+	to, _, problem := resolveLocation(&plain, reference)
+	if problem != "" {
+		return nil, errors.New(problem)
+	}
+	return to, nil
+}
+
 // resolveLocation returns the URL that the Location of a response from base leads to, or the rule
 // by which it leads nowhere, and the problem in words.
 //
@@ -54,7 +68,7 @@ visit http://shop.test/a
 // percent-encoded.
 func resolveLocation(base *url.URL, location string) (to *url.URL, refused rule.ID, problem string) {
 	if len(location) > MaxLocation {
-		return nil, followBadLocation, fmt.Sprintf("the Location is longer than %d octets", MaxLocation)
+		return nil, followBadLocation, fmt.Sprintf("the URL is longer than %d octets", MaxLocation)
 	}
 	parts := splitLocation(location)
 	switch parts.scheme {

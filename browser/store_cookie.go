@@ -21,6 +21,9 @@ import (
 // cookie found none with its name, domain and path; facts named "surviving cookie" then tell the
 // cookies of that name which the host still gets.
 //
+// Where the request came from makes no difference: the response to a top-level navigation may set
+// cookies of every SameSite, also when another site led there (section 5.7, step 18).
+//
 // For a URL whose requests carry no cookies, of another scheme than http, https, ws and wss or
 // without a readable host, nothing is stored or recorded and the verdict has no rule.
 //

@@ -24,6 +24,13 @@ var chromiumReasons = map[string][]rule.ID{
 	"OverwriteSecure":             {"store-would-overlay-secure"},
 	"NotOnPath":                   {"send-path"},
 	"DomainMismatch":              {"send-host-only", "send-domain-mismatch"},
+
+	"SchemefulSameSiteStrict":                  {"send-samesite-strict"},
+	"SchemefulSameSiteLax":                     {"send-samesite-lax"},
+	"SchemefulSameSiteUnspecifiedTreatedAsLax": {"send-samesite-default-lax"},
+	"SameSiteStrict":                           {"send-samesite-strict"},
+	"SameSiteLax":                              {"send-samesite-lax"},
+	"SameSiteUnspecifiedTreatedAsLax":          {"send-samesite-default-lax"},
 }
 
 // A reasonCase is a suite case with the reasons that Chromium 156 gave.
@@ -48,7 +55,7 @@ func (c reasonCase) verdicts(t *testing.T) (stored, sent map[string][]rule.Verdi
 		}
 	}
 	rec := rule.NewRecorder(func(v rule.Verdict) { sent[v.Subject] = append(sent[v.Subject], v) })
-	b.CookieHeader(visit(t, c.ThenURL), anyTime, rec)
+	b.CookieHeader(c.request(t), anyTime, rec)
 	return stored, sent
 }
 
@@ -57,7 +64,7 @@ func (c reasonCase) verdicts(t *testing.T) (stored, sent map[string][]rule.Verdi
 func TestReasonsAsChromium(t *testing.T) {
 	folder := suiteFolder(t)
 	agreed, compared := 0, 0
-	for _, name := range []string{"http-state.json", "wpt.json", "go-cookiejar.json"} {
+	for _, name := range []string{"http-state.json", "wpt.json", "go-cookiejar.json", "samesite.json"} {
 		var cases []reasonCase
 		readJSON(t, filepath.Join(folder, name), &cases)
 		for _, c := range cases {

@@ -28,9 +28,28 @@ type suiteCase struct {
 	Expected   string      `json:"expected_cookie_header"`
 	Bis        *string     `json:"expected_bis"` // where RFC 6265bis-22 differs from the source
 
+	Context *suiteContext `json:"context"` // nil: typed by a person
+
 	Transport bool `json:"transport"`
 	Disabled  bool `json:"disabled"`
 	NeedsPSL  bool `json:"needs_psl"`
+}
+
+// A suiteContext is where the last request of a case comes from.
+type suiteContext struct {
+	Kind        string `json:"kind"`
+	Initiator   string `json:"initiator"`
+	Method      string `json:"method"`
+	RedirectVia string `json:"redirect_via"` // an origin that redirects to the URL
+}
+
+// navigates reports whether the request brings a document of its own into the window.
+func (c *suiteContext) navigates() bool {
+	switch c.Kind {
+	case "top-level-form", "top-level-window-open", "script-reload-of-top-level-form", "script-reload-of-top-level-window-open":
+		return true
+	}
+	return false
 }
 
 type suiteStep struct {
@@ -56,6 +75,8 @@ func (c suiteCase) outOfScope() string {
 		return "depends on the HTTP parser"
 	case c.NeedsPSL:
 		return "needs a public suffix list of its own"
+	case c.Context != nil && !c.Context.navigates():
+		return "a subresource or a frame, of which there are no requests yet: " + c.Context.Kind
 	}
 	scripted, httpOnly := c.GetAPI == "dom", false
 	for _, s := range c.steps() {
@@ -107,7 +128,30 @@ func (c suiteCase) header(t *testing.T) string {
 			b.StoreCookie(visit(t, s.URL), c.octets(line), now, nil)
 		}
 	}
-	return b.CookieHeader(visit(t, c.ThenURL), now, nil)
+	return b.CookieHeader(c.request(t), now, nil)
+}
+
+// request is the last request of the case. What redirects to it keeps the method, as the tests that the
+// cases come from do.
+func (c suiteCase) request(t *testing.T) browser.Request {
+	t.Helper()
+	if c.Context == nil {
+		return visit(t, c.ThenURL)
+	}
+	req := from(t, c.Context.Initiator, c.Context.Method, c.ThenURL)
+	if strings.HasPrefix(c.Context.Kind, "script-reload-of-") { // the page itself asks
+		return from(t, c.ThenURL, c.Context.Method, c.ThenURL)
+	}
+	if via := c.Context.RedirectVia; via != "" {
+		var chain browser.Chain
+		req.URL = visit(t, via+"/redirect").URL
+		next, v := chain.Next(req, 307, c.ThenURL, "", nil)
+		if !v.Yes {
+			t.Fatalf("%s: the redirect is not followed: %s", c.ID, v.Rule)
+		}
+		return next
+	}
+	return req
 }
 
 // suiteFolder returns the folder of the suites, and skips the test where there is none.
@@ -139,12 +183,12 @@ func readJSON(t *testing.T, name string, into any) {
 }
 
 // TestSuites asks the browser the questions of http-state, of the Web Platform Tests and of Go's
-// cookiejar. Where it answers otherwise, testdata/differences.json has the case and the reason.
+// cookiejar, those about SameSite as far as they are about top-level navigations. Where it answers otherwise, testdata/differences.json has the case and the reason.
 func TestSuites(t *testing.T) {
 	folder := suiteFolder(t)
 	var differences map[string]string
 	readJSON(t, filepath.Join("testdata", "differences.json"), &differences)
-	for _, name := range []string{"http-state.json", "wpt.json", "go-cookiejar.json"} {
+	for _, name := range []string{"http-state.json", "wpt.json", "go-cookiejar.json", "samesite.json"} {
 		t.Run(name, func(t *testing.T) {
 			var cases []suiteCase
 			readJSON(t, filepath.Join(folder, name), &cases)

@@ -33,6 +33,8 @@ const (
 const (
 	UpgradeToHTTPS Question = "upgrade to https"
 	SendCookie     Question = "send cookie"
+	SendOrigin     Question = "send Origin"
+	SendReferer    Question = "send Referer"
 	Connect        Question = "connect"
 	StoreHSTS      Question = "store HSTS"
 	StoreCookie    Question = "store cookie"
