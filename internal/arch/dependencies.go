@@ -16,7 +16,7 @@ type dependency struct {
 // What the module stands on. Whoever imports Lockstep inherits floors 0 to 3 at least, so those
 // need the standard library, golang.org/x/net and the golang.org/x/text it needs, and no more.
 var dependsOn = []dependency{
-	{"golang.org/x/net", []string{"cookie", "browser", "."}},
+	{"golang.org/x/net", []string{"cookie", "browser", ".", "internal/form"}},
 	{"golang.org/x/text", []string{"cookie", "browser", "."}},
 	{"github.com/BurntSushi/toml", []string{"settings", "cmd/lockstep"}},
 	{"github.com/alecthomas/kong", []string{"cmd/lockstep"}},

@@ -26,6 +26,7 @@ var building = []room{
 	{dir: "session", floor: 2, may: []string{"rule", "django"}},
 
 	{dir: ".", floor: 3, may: []string{"rule", "cookie", "django", "session"}},
+	{dir: "internal/form", floor: 3, may: []string{"rule", "cookie", "browser"}},
 	{dir: "session/sessiontest", floor: 3, may: []string{"rule", "django", "session"}},
 
 	{dir: "store/sqlite", floor: 4, may: []string{"rule", "django", "session"}},
@@ -33,7 +34,7 @@ var building = []room{
 	{dir: "store/redis", floor: 4, may: []string{"rule", "django", "session"}},
 	{dir: "settings", floor: 4, may: []string{"."}},
 	{dir: "internal/cert", floor: 4, may: []string{}},
-	{dir: "internal/trace", floor: 4, may: []string{"rule", "cookie", "browser"}},
+	{dir: "internal/trace", floor: 4, may: []string{"rule", "cookie", "browser", "internal/form"}},
 	{dir: "internal/oracle", floor: 4},
 	{dir: "internal/site", floor: 4},
 
