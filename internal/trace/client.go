@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -18,6 +19,9 @@ import (
 
 // A Client performs the requests of one browser. Browser is required; the zero value of every other
 // field is ready. A Client makes one request at a time, each on a connection of its own.
+//
+// What is sent in a body, and the page that comes back, may hold secrets such as passwords and tokens:
+// they stay in the Client, and no Run has them.
 type Client struct {
 	Browser  *browser.Browser
 	Dial     func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the operating system's
@@ -26,24 +30,51 @@ type Client struct {
 	Now      func() time.Time                                                  // nil: time.Now
 	Timeout  time.Duration                                                     // for one request; 0: 10 s
 	Watch    *Watch                                                            // the site's, when it runs in this process; nil: foreign
+
+	Document *Document // the page that the browser shows; nil before the first visit, and for an error page
 }
 
-// Visit asks for target as if a person had typed it, follows redirects as a browser does, and returns
-// the hops. Fields of header are added to every request of the visit; Host replaces the Host field.
-// A visit that gets no answer is a visit: its last hop has no Response and a verdict that says why.
-// The error is about target itself, or ctx.
+// Visit asks for target as if a person had typed it: it is Navigate with nothing else given.
 func (c *Client) Visit(ctx context.Context, method, target string, header http.Header) (Visit, error) {
-	u, err := parseTarget(target)
+	return c.Navigate(ctx, Navigation{Method: method, URL: target, Header: header})
+}
+
+// A Navigation is what the browser is to ask for.
+type Navigation struct {
+	Method string // "": GET, or POST with a body
+	URL    string
+
+	Initiator *browser.Document // the page that leads there; nil: a person typed the URL
+	ByScript  bool              // a script of that page asked, and nobody clicked
+
+	ContentType string // of Body
+	Body        []byte // nil: none
+
+	Header http.Header // added to every request; Host replaces the Host field
+}
+
+// Navigate asks for a URL, follows redirects as a browser does, with the body as long as they keep it,
+// and returns the hops. The page it ends at is in Document then.
+// A visit that gets no answer is a visit: its last hop has no Response and a verdict that says why.
+// The error is about the URL itself, or ctx.
+func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
+	u, err := parseTarget(n.URL)
 	if err != nil {
 		return Visit{}, err
+	}
+	if n.Method == "" && n.Body != nil {
+		n.Method = http.MethodPost
 	}
 	var (
 		visit = Visit{Typed: u.Redacted()}
 		chain browser.Chain
-		req   = browser.Request{Method: method, URL: u}
+		req   = browser.Request{Method: n.Method, URL: u, Initiator: n.Initiator, ByScript: n.ByScript, ContentType: n.ContentType}
 	)
+	if n.Initiator != nil {
+		visit.From = n.Initiator.URL.Redacted()
+	}
 	for {
-		hop, next, more := c.hop(ctx, req, &chain, header)
+		hop, next, more := c.hop(ctx, req, &chain, &n)
 		visit.Hops = append(visit.Hops, hop)
 		if ctx.Err() != nil {
 			return visit, fmt.Errorf("visiting %s: %w", visit.Typed, context.Cause(ctx))
@@ -80,21 +111,27 @@ func isPort(port string) bool {
 	return port == "" || err == nil
 }
 
-// hop makes one request and asks the browser everything about it. more says that a redirect is to be
-// followed with next.
-func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Chain, header http.Header) (hop Hop, next browser.Request, more bool) {
+// hop makes one request of a navigation and asks the browser everything about it. more says that a
+// redirect is to be followed with next.
+func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Chain, n *Navigation) (hop Hop, next browser.Request, more bool) {
 	now := c.now()
 	rec := rule.NewRecorder(func(v rule.Verdict) { hop.Verdicts = append(hop.Verdicts, v) })
 	req.URL, _ = c.Browser.Upgrade(req.URL, now, rec)
 	cookies := c.Browser.CookieHeader(req, now, rec)
-	hop.At, hop.Method, hop.URL = now, req.Method, req.URL.Redacted()
+	hop.At, hop.Method, hop.URL = now, cmp.Or(req.Method, http.MethodGet), req.URL.Redacted()
 	defer func() { hop.Cookies, hop.HSTS = c.snapshot() }()
 
-	a, left, err := c.exchange(ctx, req, cookies, header)
+	hr, err := newRequest(ctx, req, cookies, req.ContextHeader(rec), n)
+	if err != nil {
+		rec.Record(unanswered(req.URL, err))
+		return hop, next, false
+	}
+	a, left, err := c.exchange(ctx, req, hr)
 	if hop.Left = left; left {
-		hop.Cookie = shortenCookie(cookies)
+		hop.Cookie, hop.Sent = shortenCookie(cookies), contextOf(hr)
 	}
 	if err != nil {
+		c.Document = nil
 		rec.Record(unanswered(req.URL, err))
 		return hop, next, false
 	}
@@ -108,11 +145,15 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		rec.Record(observe(hop.URL, a.status, location))
 	}
 	c.take(req, a, rec)
-	if a.status/100 != 3 {
-		return hop, next, false
+	if a.status/100 == 3 {
+		var v rule.Verdict
+		if next, v = chain.Next(req, a.status, location, cookies, rec); v.Yes {
+			next.ReferrerPolicy = cmp.Or(browser.ParseReferrerPolicy(a.values("Referrer-Policy")), req.ReferrerPolicy)
+			return hop, next, true
+		}
 	}
-	next, v := chain.Next(req, a.status, location, cookies, rec)
-	return hop, next, v.Yes
+	c.show(req.URL, a)
+	return hop, next, false
 }
 
 // take hands the browser what an answer tells it to remember: HSTS, then each cookie in order.

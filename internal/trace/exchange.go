@@ -41,6 +41,7 @@ type answer struct {
 	fields      []Field // as they came, byte for byte, in order
 	body        []byte
 	plainText   bool
+	html        bool
 	certificate error // why the certificate is not valid; nil over http, too
 	tls         *tls.ConnectionState
 	known       bool
@@ -69,13 +70,9 @@ func (a *answer) first(name string) string {
 // exchange sends the request on a connection of its own and reads the answer, within the limits of
 // this package.
 // left says that the request was sent, whatever came of it.
-func (c *Client) exchange(ctx context.Context, req browser.Request, cookies string, header http.Header) (a *answer, left bool, err error) {
+func (c *Client) exchange(ctx context.Context, req browser.Request, hr *http.Request) (a *answer, left bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
-	hr, err := newRequest(ctx, req, cookies, header)
-	if err != nil {
-		return nil, false, err
-	}
 	conn, err := c.connect(ctx, req)
 	if err != nil {
 		return nil, false, first(ctx.Err(), err)
@@ -120,20 +117,32 @@ func (c *Client) timeout() time.Duration {
 	return c.Timeout
 }
 
-func newRequest(ctx context.Context, req browser.Request, cookies string, header http.Header) (*http.Request, error) {
+// newRequest writes one request of a navigation: with what the browser says of where it comes from, and
+// the body, unless a redirect has dropped it.
+func newRequest(ctx context.Context, req browser.Request, cookies string, context []browser.HeaderField, n *Navigation) (*http.Request, error) {
 	u := *req.URL
 	u.Fragment, u.RawFragment = "", ""
-	hr, err := http.NewRequestWithContext(ctx, req.Method, u.String(), http.NoBody)
+	var body io.Reader = http.NoBody
+	if n.Body != nil && req.ContentType == n.ContentType && req.Method != http.MethodGet {
+		body = bytes.NewReader(n.Body)
+	}
+	hr, err := http.NewRequestWithContext(ctx, req.Method, u.String(), body)
 	if err != nil {
 		return nil, err
 	}
 	hr.Close = true
 	hr.Header.Set("User-Agent", userAgent)
 	hr.Header.Set("Accept", "text/html,*/*;q=0.8")
+	if req.ContentType != "" {
+		hr.Header.Set("Content-Type", req.ContentType)
+	}
+	for _, f := range context {
+		hr.Header.Set(f.Name, f.Value)
+	}
 	if cookies != "" {
 		hr.Header.Set("Cookie", cookies)
 	}
-	for name, values := range header {
+	for name, values := range n.Header {
 		if name == "Host" {
 			hr.Host = values[0]
 			continue
@@ -141,6 +150,17 @@ func newRequest(ctx context.Context, req browser.Request, cookies string, header
 		hr.Header[name] = slices.Clone(values)
 	}
 	return hr, nil
+}
+
+// contextOf returns the header lines of a request that say where it comes from, as they were sent.
+func contextOf(hr *http.Request) []Field {
+	var fields []Field
+	for _, name := range []string{"Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-User", "Sec-Fetch-Dest"} {
+		for _, value := range hr.Header[name] {
+			fields = append(fields, Field{Name: name, Value: value})
+		}
+	}
+	return fields
 }
 
 // connect dials the host of the request, over TLS for https.
@@ -218,6 +238,7 @@ func readAnswer(r *bufio.Reader, hr *http.Request) (*answer, error) {
 		return &answer{
 			status: resp.StatusCode, fields: fieldsOf(head), body: body,
 			plainText: strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"),
+			html:      isHTML(resp.Header.Get("Content-Type")),
 		}, nil
 	}
 	return nil, errors.New("more than a few answers of status 1xx")

@@ -33,12 +33,14 @@ type line struct {
 
 type requestLines struct {
 	Typed    string         `json:"typed"`
+	From     string         `json:"from,omitempty"`
 	At       time.Time      `json:"at"`
 	Method   string         `json:"method"`
 	URL      string         `json:"url"`
 	Known    bool           `json:"known"`
 	Left     bool           `json:"left"`
 	Cookie   string         `json:"cookie,omitempty"`
+	Sent     []Field        `json:"sent,omitempty"`
 	Response *Response      `json:"response,omitempty"`
 	Cookies  []StoredCookie `json:"cookies,omitempty"`
 	HSTS     []KnownHost    `json:"hsts,omitempty"`
@@ -51,7 +53,7 @@ func (r *Run) WriteJSON(w io.Writer) error {
 	for i, visit := range r.Visits {
 		for j, h := range visit.Hops {
 			head := line{Schema: Schema, Kind: "hop", Visit: i + 1, Hop: j + 1, Request: &requestLines{
-				Typed: visit.Typed, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie,
+				Typed: visit.Typed, From: visit.From, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
 				Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
 			}}
 			if err := enc.Encode(head); err != nil {
@@ -126,14 +128,14 @@ func (r *Run) add(l line) error {
 	case l.Kind == "hop" && l.Request != nil:
 		q := l.Request
 		if l.Visit == len(r.Visits)+1 && l.Hop == 1 {
-			r.Visits = append(r.Visits, Visit{Typed: q.Typed})
+			r.Visits = append(r.Visits, Visit{Typed: q.Typed, From: q.From})
 		}
 		if l.Visit != len(r.Visits) || l.Hop != len(r.Visits[l.Visit-1].Hops)+1 {
 			return fmt.Errorf("hop %d of visit %d is out of order", l.Hop, l.Visit)
 		}
 		v := &r.Visits[l.Visit-1]
 		v.Hops = append(v.Hops, Hop{
-			At: q.At, Method: q.Method, URL: q.URL, Known: q.Known, Left: q.Left, Cookie: q.Cookie,
+			At: q.At, Method: q.Method, URL: q.URL, Known: q.Known, Left: q.Left, Cookie: q.Cookie, Sent: q.Sent,
 			Response: q.Response, Cookies: q.Cookies, HSTS: q.HSTS,
 		})
 	case l.Kind == "verdict" && l.Verdict != nil:

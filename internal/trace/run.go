@@ -13,9 +13,10 @@ type Run struct {
 	Visits []Visit
 }
 
-// A Visit is one URL asked for by a person, and the hops it took.
+// A Visit is one URL asked for by a person or a page, and the hops it took.
 type Visit struct {
 	Typed string // the URL as it was asked for
+	From  string // the page that led there; "" when a person typed the URL
 	Hops  []Hop  // never empty
 }
 
@@ -30,6 +31,7 @@ type Hop struct {
 	Known    bool           // the site's verdicts are its own; false: it was seen from outside
 	Left     bool           // the request was sent; false: there was no connection to send it on
 	Cookie   string         // the Cookie header that left, values shortened; "" when none did
+	Sent     []Field        // the header lines that say where the request comes from: Origin, Referer, Sec-Fetch
 	Response *Response      // nil when there was no answer
 	Verdicts []rule.Verdict // of both sides, in the order in which they fell
 	Cookies  []StoredCookie // what the browser holds after the hop
