@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/site"
 	"github.com/lockstep-http/lockstep/rule"
 )
@@ -53,7 +55,7 @@ type Command struct {
 func Commands() []Command {
 	return []Command{
 		{"set NAME=VALUE", "a setting of the site, its value as Python writes it; the others are the lesson's", parseSet},
-		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, login NAME, logout, account, token", parseOn},
+		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, echo, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, html MARKUP, login NAME, logout, account, token", parseOn},
 		{"on PATH send HEADER: VALUE", "a line that the app adds to its answer at PATH; VALUE may hold Go escapes such as \\x01", parseOn},
 		{"on PATH status CODE", "the status with which the app answers at PATH", parseOn},
 		{"on PATH meanwhile OTHER", "another request with the same cookies goes to OTHER while the app is at PATH", parseOn},
@@ -61,7 +63,10 @@ func Commands() []Command {
 		{"network CONDITION", "what the network does from now on: " + strings.Join(conditionNames(), ", "), parseNetwork},
 		{"foreign", "the site's decisions are not watched, as those of somebody else's site", parseForeign},
 		{"header NAME: VALUE", "a line added to the requests of the next visit; Host replaces the host", parseHeader},
-		{"visit [METHOD] URL", "a visit typed by a person; redirects are followed", parseVisit},
+		{"from URL [POLICY]", "the page from which the next visit or post comes, with its Referrer-Policy: a link or a form of that page", parseFrom},
+		{"visit [METHOD] URL", "a visit, typed by a person when there is no from before it; redirects are followed", parseVisit},
+		{"submit [PATH] [NAME=VALUE ...]", "fills in the form of the page last visited, of several the one whose action has PATH, and sends it with all its fields; VALUE may hold Go escapes such as \\x20", parseSubmit},
+		{"post URL [NAME=VALUE ...]", "sends these fields as a form of another page does: the one that from names", parsePost},
 		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
 		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},
 		{"expect RULE [SUBJECT]", "a verdict or note that must have fallen by now", parseExpect},
@@ -170,10 +175,8 @@ func headerLine(s string) (name, value string, err error) {
 	if !found || name == "" || strings.ContainsAny(name, " \t") {
 		return "", "", fmt.Errorf("want HEADER: VALUE")
 	}
-	if strings.Contains(value, `\`) {
-		if value, err = strconv.Unquote(`"` + strings.ReplaceAll(value, `"`, `\"`) + `"`); err != nil {
-			return "", "", fmt.Errorf("reading the escapes of the value: %w", err)
-		}
+	if value, err = unescape(value); err != nil {
+		return "", "", fmt.Errorf("reading the escapes of the value: %w", err)
 	}
 	return name, value, nil
 }
@@ -214,6 +217,62 @@ func parseVisit(rest string) (func(*world) error, error) {
 		return nil, fmt.Errorf("want [METHOD] URL, such as http://shop.test/ or POST https://shop.test/")
 	}
 	return func(w *world) error { return w.visit(method, target) }, nil
+}
+
+func parseFrom(rest string) (func(*world) error, error) {
+	target, policy, _ := strings.Cut(rest, " ")
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme == "" {
+		return nil, fmt.Errorf("want URL [POLICY], such as https://evil.test/ no-referrer")
+	}
+	d := &browser.Document{URL: u}
+	if policy != "" {
+		if d.ReferrerPolicy = browser.ParseReferrerPolicy([]string{policy}); d.ReferrerPolicy == "" {
+			return nil, fmt.Errorf("no referrer policy %q", policy)
+		}
+	}
+	return func(w *world) error { w.from = d; return nil }, nil
+}
+
+func parseSubmit(rest string) (func(*world) error, error) {
+	words := strings.Fields(rest)
+	path := ""
+	if len(words) > 0 && strings.HasPrefix(words[0], "/") {
+		path, words = words[0], words[1:]
+	}
+	values, err := pairs(words)
+	return func(w *world) error { return w.submit(path, values) }, err
+}
+
+func parsePost(rest string) (func(*world) error, error) {
+	words := strings.Fields(rest)
+	if len(words) == 0 || !strings.Contains(words[0], "://") {
+		return nil, fmt.Errorf("want URL [NAME=VALUE ...], such as https://shop.test/pay amount=100")
+	}
+	values, err := pairs(words[1:])
+	return func(w *world) error { return w.post(words[0], values) }, err
+}
+
+// pairs reads words of the form NAME=VALUE, with Go's escapes.
+func pairs(words []string) ([][2]string, error) {
+	all := make([][2]string, len(words))
+	for i, word := range words {
+		name, value, found := strings.Cut(word, "=")
+		value, err := unescape(value)
+		if !found || name == "" || err != nil {
+			return nil, fmt.Errorf("want NAME=VALUE, not %q", word)
+		}
+		all[i] = [2]string{name, value}
+	}
+	return all, nil
+}
+
+// unescape reads the escapes of Go that a value may hold.
+func unescape(value string) (string, error) {
+	if !strings.Contains(value, `\`) {
+		return value, nil
+	}
+	return strconv.Unquote(`"` + strings.ReplaceAll(value, `"`, `\"`) + `"`)
 }
 
 func parseLesson(rest string) (func(*world) error, error) {

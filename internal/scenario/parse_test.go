@@ -33,6 +33,12 @@ func TestParseRefuses(t *testing.T) {
 		strings.Repeat("foreign\n", 1001): "more than 1000 commands",
 		"#" + strings.Repeat("x", 64<<10): "are more than",
 		"header X-Forwarded-Proto":        "want HEADER: VALUE",
+		"from evil.test":                  "want URL [POLICY]",
+		"from https://evil.test/ never":   `no referrer policy "never"`,
+		"post shop.test":                  "want URL [NAME=VALUE ...]",
+		"post https://shop.test/ a":       `want NAME=VALUE, not "a"`,
+		"submit a":                        `want NAME=VALUE, not "a"`,
+		`submit a=\q`:                     "want NAME=VALUE",
 	} {
 		if _, err := scenario.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v, want %q", text, err, want)
@@ -45,9 +51,16 @@ func TestRunRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"set NONSENSE=1\nvisit http://shop.test/":                  "line 1",
 		"set SESSION_COOKIE_SAMESITE='x'\nvisit http://shop.test/": "SESSION_COOKIE_SAMESITE",
-		"wait 1s":                        "visits nothing",
-		"visit ftp://shop.test/":         "line 1",
-		"visit http://shop.test:99999/x": "line 1",
+		"wait 1s":                              "visits nothing",
+		"visit ftp://shop.test/":               "line 1",
+		"visit http://shop.test:99999/x":       "line 1",
+		"submit a=1":                           "no page was visited",
+		"visit https://shop.test/\nsubmit a=1": "has 0 such forms",
+		"on /a app html <form method=post><input name=a></form>\nvisit https://shop.test/a\nsubmit b=1":    `no field "b"`,
+		"on /a app html <form action=/x></form><form action=/y></form>\nvisit https://shop.test/a\nsubmit": "has 2 such forms",
+		"on /a app html <form><input type=password name=p></form>\nvisit https://shop.test/a\nsubmit p=1":  "put the password into the URL",
+		"on /a app html <form action=javascript:x></form>\nvisit https://shop.test/a\nsubmit":              "reading the action",
+		"visit https://shop.test/\nnetwork refused\nvisit https://shop.test/\nsubmit":                      "no page was visited",
 	} {
 		s, err := scenario.Parse(text)
 		if err != nil {
@@ -79,9 +92,38 @@ func TestExpectations(t *testing.T) {
 	}
 }
 
+// TestForms holds what submit and post send, and where from: an echo in the site tells.
+func TestForms(t *testing.T) {
+	for text, want := range map[string]string{
+		"visit https://shop.test/a\nsubmit /x user=me":                                  "POST /x https://shop.test https://shop.test/a same-origin user=me&token=t",
+		"visit https://shop.test/a\nsubmit /x token=forged":                             "POST /x https://shop.test https://shop.test/a same-origin user=&token=forged",
+		`visit https://shop.test/a` + "\n" + `submit /x user=a\x20b\u00e9`:              "POST /x https://shop.test https://shop.test/a same-origin user=a+b%C3%A9&token=t",
+		"visit https://shop.test/a\nsubmit /y q=1":                                      "GET /y?q=1  https://shop.test/a same-origin ",
+		"from https://evil.test/p\npost https://shop.test/x a=1 b=2":                    "POST /x https://evil.test https://evil.test/ cross-site a=1&b=2",
+		"from https://shop.test/p no-referrer\npost https://shop.test/x a=1":            "POST /x null  same-origin a=1",
+		"from https://evil.test/p\nheader Origin: x\npost https://shop.test/x":          "POST /x x https://evil.test/ cross-site ",
+		"from https://evil.test/p\nvisit https://shop.test/\nvisit https://shop.test/x": "GET /x   none ",
+		"post https://shop.test/x a=1":                                                  "POST /x   none a=1",
+	} {
+		s, err := scenario.Parse("set SECURE_REFERRER_POLICY=None\non /a app html <form method=post action=/x><input name=user><input type=hidden name=token value=t></form><form action=/y><input name=q></form>\non /x app echo\non /y app echo\n" + text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := s.Do(t.Context(), scenario.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := result.Run.Visits[len(result.Run.Visits)-1].Last()
+		if got := last.Response.Text; got != want {
+			t.Errorf("%q:\n got %q\nwant %q", text, got, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(scenario.Lesson)
 	f.Add("on /a send Set-Cookie: a=\\x01\nheader Host: evil.test\nwait 400d\nnetwork refused\nstore failed\nforeign\nexpect send-ok a\n")
+	f.Add("from https://evil.test/ no-referrer\npost https://shop.test/ a=\\x20\nsubmit /x b=1\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if s, err := scenario.Parse(text); err == nil && s == nil {
 			t.Error("neither a scenario nor an error")

@@ -16,6 +16,7 @@ import (
 	"github.com/lockstep-http/lockstep"
 	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/cert"
+	"github.com/lockstep-http/lockstep/internal/form"
 	"github.com/lockstep-http/lockstep/internal/listen"
 	"github.com/lockstep-http/lockstep/internal/site"
 	"github.com/lockstep-http/lockstep/internal/trace"
@@ -41,7 +42,9 @@ type world struct {
 
 	network condition
 	foreign bool
-	header  http.Header // of the next visit
+	header  http.Header       // of the next visit
+	from    *browser.Document // where the next visit comes from; nil: typed
+	page    *trace.Document   // where the last one ended
 
 	authority *cert.Authority
 	handler   atomic.Pointer[http.Handler]
@@ -98,13 +101,66 @@ func (w *world) set(assignment string) error {
 }
 
 func (w *world) visit(method, target string) error {
+	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
+		return c.Navigate(w.ctx, w.next(trace.Navigation{Method: method, URL: target}))
+	})
+}
+
+// post sends a form that stands in another page.
+func (w *world) post(target string, values [][2]string) error {
+	kind, body := form.Encode(values)
+	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
+		return c.Navigate(w.ctx, w.next(trace.Navigation{URL: target, ContentType: kind, Body: body}))
+	})
+}
+
+// submit fills in the form of the page last visited whose action has the path, or the only one when path
+// is "", and sends it.
+func (w *world) submit(path string, values [][2]string) error {
+	f, err := w.formAt(path)
+	if err != nil {
+		return err
+	}
+	for _, v := range values {
+		if err := f.Set(v[0], v[1]); err != nil {
+			return err
+		}
+	}
+	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
+		return c.Submit(w.ctx, f, w.next(trace.Navigation{}).Header)
+	})
+}
+
+func (w *world) formAt(path string) (*form.Form, error) {
+	if w.page == nil {
+		return nil, errors.New("no page was visited, so there is no form")
+	}
+	var found []*form.Form
+	for _, f := range w.page.Forms {
+		if u, err := f.Action(); path == "" || err == nil && u.Path == path {
+			found = append(found, f)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("the page %s has %d such forms, and one is wanted; submit PATH names the one with that action", w.page.URL.Redacted(), len(found))
+	}
+	return found[0], nil
+}
+
+// next completes a navigation with what was said about the next one only.
+func (w *world) next(n trace.Navigation) trace.Navigation {
+	n.Header, n.Initiator = w.header, w.from
+	w.header, w.from = http.Header{}, nil
+	return n
+}
+
+func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 	client, err := w.client()
 	if err != nil {
 		return err
 	}
-	header := w.header
-	w.header = http.Header{}
-	v, err := client.Visit(w.ctx, method, target, header)
+	v, err := do(client)
+	w.page = client.Document
 	if len(v.Hops) > 0 {
 		w.run.Visits = append(w.run.Visits, v)
 	}
@@ -117,6 +173,7 @@ func (w *world) lesson(target string) error {
 		return err
 	}
 	run, err := client.Lesson(w.ctx, target)
+	w.page = client.Document
 	w.run.Visits = append(w.run.Visits, run.Visits...)
 	return err
 }
@@ -141,7 +198,7 @@ func (w *world) client() (*trace.Client, error) {
 	}
 	c := &trace.Client{
 		Browser: &w.browser, Dial: w.dial, Roots: w.authority.Pool(), Insecure: w.network.insecure,
-		Now: w.now, Timeout: w.network.timeout,
+		Now: w.now, Timeout: w.network.timeout, Document: w.page,
 	}
 	if w.network.certificate == unknown {
 		c.Roots = x509.NewCertPool()

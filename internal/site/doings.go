@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ var plainDoings = map[string]Doing{
 	"cycle":   cycle,
 	"clear":   clearAll,
 	"large":   large,
+	"echo":    echo,
 
 	"logout":     logout,
 	"account":    account,
@@ -58,6 +60,18 @@ func clearAll(_ http.ResponseWriter, r *http.Request) (string, error) {
 // large puts more into the session than it can hold.
 func large(_ http.ResponseWriter, r *http.Request) (string, error) {
 	return "large", session.From(r.Context()).Set("large", strings.Repeat("x", django.MaxPayload))
+}
+
+// maxEcho is how many bytes of a body an echo has.
+const maxEcho = 1 << 10
+
+// echo tells what came: method and path, Origin, Referer and Sec-Fetch-Site, and the body.
+func echo(_ http.ResponseWriter, r *http.Request) (string, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxEcho))
+	h := r.Header
+	return strings.Join([]string{
+		r.Method, r.URL.RequestURI(), h.Get("Origin"), h.Get("Referer"), h.Get("Sec-Fetch-Site"), string(body),
+	}, " "), err
 }
 
 // setCookie is "cookie NAME=VALUE [ATTRIBUTE ...]": the attributes are spelled as in Set-Cookie.
@@ -102,6 +116,14 @@ func cookieOf(words []string) (lockstep.Cookie, error) {
 		}
 	}
 	return c, nil
+}
+
+// html is "html MARKUP": a page of these words.
+func html(words []string) Doing {
+	return func(w http.ResponseWriter, _ *http.Request) (string, error) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		return strings.Join(words, " "), nil
+	}
 }
 
 func deleteCookie(name string) Doing {

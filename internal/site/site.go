@@ -100,19 +100,21 @@ func Named(name string, words []string) (Doing, error) {
 	switch {
 	case name == "cookie" && len(words) > 0:
 		return setCookie(words)
+	case name == "html" && len(words) > 0:
+		return html(words), nil
 	case name == "delete-cookie" && len(words) == 1:
 		return deleteCookie(words[0]), nil
 	case userDoings[name] != nil && len(words) == 1:
 		return userDoings[name](words[0]), nil
 	}
-	names := make([]string, 0, len(plainDoings)+len(userDoings)+2)
+	names := make([]string, 0, len(plainDoings)+len(userDoings)+3)
 	for n := range plainDoings {
 		names = append(names, n)
 	}
 	for n := range userDoings {
 		names = append(names, n+" NAME")
 	}
-	names = append(names, "cookie NAME=VALUE [ATTRIBUTE ...]", "delete-cookie NAME")
+	names = append(names, "cookie NAME=VALUE [ATTRIBUTE ...]", "delete-cookie NAME", "html MARKUP")
 	slices.Sort(names)
 	return nil, fmt.Errorf("no app %q: there are %s", strings.Join(append([]string{name}, words...), " "), strings.Join(names, ", "))
 }
