@@ -161,7 +161,7 @@ func newStage(t *testing.T) *stage {
 	if s.authority, err = cert.NewAuthority(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if s.certificate, err = s.authority.Issue(time.Now(), "shop.test", "*.shop.test", "localhost"); err != nil {
+	if s.certificate, err = s.authority.Issue(time.Now(), "shop.test", "*.shop.test", "localhost", "evil.test", "search.test", "login.test"); err != nil {
 		t.Fatal(err)
 	}
 	l, _, err := listen.Local(t.Context(), "127.0.0.1", 0)
