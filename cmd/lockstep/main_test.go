@@ -140,11 +140,15 @@ func newSites(t *testing.T) sites {
 	t.Cleanup(plain.Close)
 	s.env["PLAIN"] = port(plain.Listener)
 	silent := loopback(t)
-	go func() { // takes connections and never answers
+	go func() { // takes connections and never answers; those that nobody holds would be closed
+		var held []net.Conn
 		for {
-			if _, err := silent.Accept(); err != nil {
+			conn, err := silent.Accept()
+			if err != nil {
 				return
 			}
+			held = append(held, conn)
+			defer held[len(held)-1].Close()
 		}
 	}()
 	s.env["SILENT"] = port(silent)
