@@ -39,6 +39,7 @@ var building = []room{
 	{dir: "internal/site", floor: 4},
 
 	{dir: "internal/scenario", floor: 5},
+	{dir: "internal/expect", floor: 5, may: []string{"rule", "cookie", "internal/trace"}},
 	{dir: "internal/gate", floor: 5},
 	{dir: "internal/oracle/answer", floor: 5},
 

@@ -80,6 +80,9 @@ func (g grid) markdown(w io.Writer) {
 // A cell must not end the row, begin an element or be read as emphasis.
 var markdownCell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "*", `\*`, "`", "\\`")
 
+// Printable takes out of a text what a terminal would obey.
+func Printable(s string) string { return clean(s) }
+
 // clean takes out what a terminal or a table would obey.
 func clean(s string) string { return strings.Map(printable, strings.ToValidUTF8(s, "?")) }
 

@@ -175,6 +175,27 @@ func setsCookie(q rule.Question) bool {
 	return q == rule.SaveSession || q == rule.SetCookie || q == rule.StoreCookie
 }
 
+// StepOf returns the number of the step that tells of a hop, both counted from 1, and of the verdict by
+// the rule there; 0 when none does.
+func (s *Story) StepOf(visit, hop int, decided rule.ID) int {
+	if visit < 1 || visit > len(s.Run.Visits) || hop < 1 || hop > len(s.Run.Visits[visit-1].Hops) {
+		return 0
+	}
+	number := 0
+	for _, st := range s.Steps {
+		if !slices.Contains(st.hops, &s.Run.Visits[visit-1].Hops[hop-1]) {
+			continue
+		}
+		if slices.ContainsFunc(st.Parts, func(p Part) bool { return p.Verdict.Rule == decided }) {
+			return st.Number
+		}
+		if number == 0 {
+			number = st.Number
+		}
+	}
+	return number
+}
+
 func (s *Story) about(name string) bool { return slices.Contains(s.Cookies, name) }
 
 func (s *Story) storeVerdicts(h *Hop) []rule.Verdict {
