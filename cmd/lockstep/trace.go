@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -23,6 +24,7 @@ type traceCommand struct {
 	ConnectTo []string      `sep:"none" placeholder:"HOST:PORT:ADDRESS:PORT" help:"Dial ADDRESS:PORT for HOST:PORT, as curl does; an empty part stands for any or for itself. May be repeated."`
 	Timeout   time.Duration `default:"10s" help:"How long one request may take. Default: ${default}."`
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
+	Expect    []string      `sep:"none" placeholder:"SENTENCE" help:"What the run is to do, such as 'cookie sessionid never over http'. May be repeated; the exit code is 1 when one does not hold."`
 }
 
 // bareHost is what somebody typed who left the scheme out.
@@ -32,14 +34,20 @@ var bareHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?(:\d+)?(/.
 func (*traceCommand) Help() string {
 	return `The URL is visited over http, following redirects, then over https, and over http again, by a browser without a screen that starts with no cookies and no HSTS entries. What the site decided is not seen from outside: it is shown as observed, never as known.
 
+` + expectHelp() + `
 Examples:
   lockstep trace https://example.com/
+  lockstep trace https://shop.test/ --expect 'cookie sessionid never over http' --expect 'http redirects to https'
   lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080 --connect-to shop.test:443:127.0.0.1:8443 --cacert ca.pem
   lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl`
 }
 
 // Run traces a site, or tells a saved run again.
 func (c *traceCommand) Run(ctx context.Context, p *program) error {
+	expected, err := expectations(c.Expect)
+	if err != nil {
+		return err
+	}
 	run, err := c.obtain(ctx, p)
 	if err != nil {
 		return err
@@ -54,7 +62,12 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	if c.Format == "table" || c.Format == "transcript" {
 		remark(p, story)
 	}
-	return verdictOn(&run)
+	out := p.stdout
+	if c.Format == "json" { // what is saved is the run
+		out = p.stderr
+	}
+	broken := hold(out, expected, story)
+	return cmp.Or(verdictOn(&run), broken)
 }
 
 func (c *traceCommand) obtain(ctx context.Context, p *program) (trace.Run, error) {
