@@ -67,6 +67,10 @@ func Commands() []Command {
 		{"visit [METHOD] URL", "a visit, typed by a person when there is no from before it; redirects are followed", parseVisit},
 		{"submit [PATH] [NAME=VALUE ...]", "fills in the form of the page last visited, of several the one whose action has PATH, and sends it with all its fields; VALUE may hold Go escapes such as \\x20", parseSubmit},
 		{"post URL [NAME=VALUE ...]", "sends these fields as a form of another page does: the one that from names", parsePost},
+		{"step TITLE", "what the next visit is for: a row of the execution table of an act", parseTitle(func(w *world, title string) { w.title = title })},
+		{"then TITLE", "the same of what of that visit goes over https, when it began over http: a row of its own", parseTitle(func(w *world, title string) { w.then = title })},
+		{"as [NAME]", "the browser of somebody else from here on, with nothing in it at first; without NAME the person's again", parseAs},
+		{"steal COOKIE", "a cookie of the person's browser is put into the present one", parseSteal},
 		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
 		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},
 		{"expect RULE [SUBJECT]", "a verdict or note that must have fallen by now", parseExpect},
@@ -273,6 +277,26 @@ func unescape(value string) (string, error) {
 		return value, nil
 	}
 	return strconv.Unquote(`"` + strings.ReplaceAll(value, `"`, `\"`) + `"`)
+}
+
+func parseTitle(set func(*world, string)) func(string) (func(*world) error, error) {
+	return func(rest string) (func(*world) error, error) {
+		if rest == "" {
+			return nil, fmt.Errorf("want a title")
+		}
+		return func(w *world) error { set(w, rest); return nil }, nil
+	}
+}
+
+func parseAs(rest string) (func(*world) error, error) {
+	return func(w *world) error { w.as(rest); return nil }, nil
+}
+
+func parseSteal(rest string) (func(*world) error, error) {
+	if rest == "" {
+		return nil, fmt.Errorf("want the name of a cookie")
+	}
+	return func(w *world) error { return w.steal(rest) }, nil
 }
 
 func parseLesson(rest string) (func(*world) error, error) {

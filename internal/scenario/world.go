@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type world struct {
 	ctx     context.Context //nolint:containedctx // a world lives as long as one run
 	base    lockstep.Settings
 	changes []string // settings, as assigned so far
+	fixed   []string // settings that hold whatever is assigned
 	app     *site.App
 	guard   *lockstep.Guard // nil: to be built from the settings before the next visit
 	store   fallible
@@ -43,13 +45,16 @@ type world struct {
 	network condition
 	foreign bool
 	header  http.Header       // of the next visit
+	title   string            // of the next visit, in an act
+	then    string            // and of its part over https
 	from    *browser.Document // where the next visit comes from; nil: typed
 	page    *trace.Document   // where the last one ended
 
 	authority *cert.Authority
 	handler   atomic.Pointer[http.Handler]
 	watch     trace.Watch
-	browser   browser.Browser
+	browsers  map[string]*browser.Browser
+	browser   *browser.Browser // one of them: the person's is called ""
 	closers   []func()
 	dialers   map[certificate]func(ctx context.Context) (net.Conn, error)
 
@@ -61,15 +66,17 @@ type world struct {
 func newWorld(ctx context.Context, base lockstep.Settings, sockets bool) (*world, error) {
 	w := &world{
 		ctx: ctx, base: base, sockets: sockets, started: epoch,
-		app:     &site.App{Default: site.Page{Do: site.Counter}},
-		store:   fallible{Store: &session.Memory{}},
-		header:  http.Header{},
-		network: conditions["ok"],
-		dialers: map[certificate]func(context.Context) (net.Conn, error){},
+		app:      &site.App{Default: site.Page{Do: site.Counter}},
+		store:    fallible{Store: &session.Memory{}},
+		header:   http.Header{},
+		network:  conditions["ok"],
+		browsers: map[string]*browser.Browser{},
+		dialers:  map[certificate]func(context.Context) (net.Conn, error){},
 	}
 	if sockets {
 		w.started = time.Now()
 	}
+	w.as("")
 	w.app.Beside = func(r *http.Request) { (*w.handler.Load()).ServeHTTP(&unread{header: http.Header{}}, r) }
 	var err error
 	w.authority, err = cert.NewAuthority(w.now())
@@ -92,12 +99,15 @@ func (w *world) close() {
 
 // set changes a setting from here on; a wrong one is reported at once.
 func (w *world) set(assignment string) error {
-	all := append(w.changes, assignment)
-	if _, _, err := settings.Load(w.base, settings.Assignments(all, "scenario")); err != nil {
-		return err
-	}
-	w.changes, w.guard = all, nil
-	return nil
+	w.changes, w.guard = append(w.changes, assignment), nil
+	_, err := w.settings()
+	return err
+}
+
+// settings are those of the moment.
+func (w *world) settings() (lockstep.Settings, error) {
+	s, _, err := settings.Load(w.base, settings.Assignments(w.changes, "scenario"), settings.Assignments(w.fixed, "--set"))
+	return s, err
 }
 
 func (w *world) visit(method, target string) error {
@@ -161,6 +171,8 @@ func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 	}
 	v, err := do(client)
 	w.page = client.Document
+	v.Title, v.Then = w.title, w.then
+	w.title, w.then = "", ""
 	if len(v.Hops) > 0 {
 		w.run.Visits = append(w.run.Visits, v)
 	}
@@ -176,6 +188,30 @@ func (w *world) lesson(target string) error {
 	w.page = client.Document
 	w.run.Visits = append(w.run.Visits, run.Visits...)
 	return err
+}
+
+// as goes on with the browser of a name, which has nothing in it at first and shows no page.
+func (w *world) as(name string) {
+	if w.browsers[name] == nil {
+		w.browsers[name] = &browser.Browser{}
+	}
+	w.browser, w.page = w.browsers[name], nil
+}
+
+// steal puts a cookie of the person's browser into the present one.
+func (w *world) steal(name string) error {
+	for _, c := range w.browsers[""].Cookies(w.now()) {
+		if c.Name() != name {
+			continue
+		}
+		u := &url.URL{Scheme: "https", Host: c.Domain(), Path: c.Path()}
+		line := fmt.Sprintf("%s=%s; Path=%s; Secure", name, c.Value(), c.Path())
+		if v := w.browser.StoreCookie(browser.Request{URL: u}, line, w.now(), nil); !v.Yes {
+			return fmt.Errorf("the cookie cannot be stored: %s", v.Rule)
+		}
+		return nil
+	}
+	return fmt.Errorf("the person's browser has no cookie %s", name)
 }
 
 func (w *world) expect(e Expectation) {
@@ -197,7 +233,7 @@ func (w *world) client() (*trace.Client, error) {
 		return nil, err
 	}
 	c := &trace.Client{
-		Browser: &w.browser, Dial: w.dial, Roots: w.authority.Pool(), Insecure: w.network.insecure,
+		Browser: w.browser, Dial: w.dial, Roots: w.authority.Pool(), Insecure: w.network.insecure,
 		Now: w.now, Timeout: w.network.timeout, Document: w.page,
 	}
 	if w.network.certificate == unknown {
@@ -214,7 +250,7 @@ func (w *world) serve() error {
 	if w.guard != nil {
 		return nil
 	}
-	s, _, err := settings.Load(w.base, settings.Assignments(w.changes, "scenario"))
+	s, err := w.settings()
 	if err != nil {
 		return err
 	}
@@ -358,12 +394,15 @@ func LessonSettings(hosts ...string) lockstep.Settings {
 type Result struct {
 	Run    trace.Run
 	Missed []Expectation // the expectations that did not hold
+
+	Settings lockstep.Settings // those in the end
 }
 
 // Options are how a scenario is run. The zero value runs it over in-memory connections, from the
 // same moment every time, with every host allowed.
 type Options struct {
 	Settings lockstep.Settings // zero: those of the lesson, ALLOWED_HOSTS=['*']
+	Set      []string          // assignments that hold whatever the scenario sets
 	Sockets  bool              // real sockets on loopback and the real clock
 }
 
@@ -378,6 +417,7 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer w.close()
+	w.fixed = o.Set
 	for _, c := range s.commands {
 		w.line = c.line
 		if err := c.do(w); err != nil {
@@ -387,7 +427,8 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 	if len(w.run.Visits) == 0 {
 		return Result{}, errors.New("running a scenario: it visits nothing")
 	}
-	return Result{Run: w.run, Missed: w.missed}, nil
+	final, err := w.settings()
+	return Result{Run: w.run, Missed: w.missed, Settings: final}, err
 }
 
 // Lesson is the scenario of the lesson, at the moment of the README's first table.

@@ -42,6 +42,34 @@ func (g grid) text(w io.Writer, limits []int) {
 	}
 }
 
+// width is how many runes the longest line of the grid has when nothing is wrapped.
+func (g grid) width() int {
+	total := 0
+	for j := range g.head {
+		widest := 0
+		for _, row := range append([][]string{g.head}, g.rows...) {
+			widest = max(widest, utf8.RuneCountInString(row[j]))
+		}
+		total += widest + len("  ")
+	}
+	return total - len("  ")
+}
+
+// transposed has the rows of g for columns: a run of many steps is long and not wide.
+func (g grid) transposed() grid {
+	columns := append([][]string{g.head}, g.rows...)
+	var t grid
+	for i := range g.head {
+		row := make([]string, len(columns))
+		for j, column := range columns {
+			row[j] = column[i]
+		}
+		t.rows = append(t.rows, row)
+	}
+	t.head, t.rows = t.rows[0], t.rows[1:]
+	return t
+}
+
 func writeRow(w io.Writer, cells [][]string, widths []int) {
 	height := 0
 	for _, lines := range cells {

@@ -15,6 +15,8 @@ type Run struct {
 
 // A Visit is one URL asked for by a person or a page, and the hops it took.
 type Visit struct {
+	Title string // what the visit is for, in an act; ""
+	Then  string // the same of the part over https, when the two are to be told apart
 	Typed string // the URL as it was asked for
 	From  string // the page that led there; "" when a person typed the URL
 	Hops  []Hop  // never empty

@@ -20,6 +20,7 @@ type Story struct {
 	Moments   []Moment   // the key moments
 	Changes   []Change   // against another story; nil when it was compared with none
 	Because   string     // what the other story was run without
+	Called    string     // the run, for sentences; "" is the lesson
 
 	lookup lookup
 }
@@ -31,6 +32,7 @@ const maxTold = 50
 // two.
 type Step struct {
 	Number    int
+	Title     string // in an act
 	Action    string
 	Condition string
 	Result    string
@@ -128,7 +130,7 @@ func (s *Story) requestStep(number int, action string, hops []*Hop) Step {
 	if number != 2 {
 		step.Result += s.stored(hops)
 	}
-	step.Sent = s.sent(number, hops)
+	step.Sent = s.sent(number <= 2, hops)
 	for _, h := range hops {
 		step.Parts = append(step.Parts, Part{Request: requestLine(h)})
 		for _, v := range h.Verdicts {
@@ -233,8 +235,10 @@ func outcome(h *Hop) string {
 		return text
 	}
 	text := fmt.Sprintf("%d, %s", status, processed(status))
-	if v, ok := h.Verdict(rule.AllowHost, ""); ok && !v.Yes {
-		text += " (" + string(v.Rule) + ")"
+	for _, q := range []rule.Question{rule.AllowHost, rule.CheckCSRF} {
+		if v, ok := h.Verdict(q, ""); ok && !v.Yes {
+			text += " (" + string(v.Rule) + ")"
+		}
 	}
 	if v, ok := h.Verdict(rule.LoadSession, ""); ok && v.Yes {
 		text += ", session read"
@@ -302,7 +306,7 @@ func (s *Story) why(id rule.ID) string {
 
 // sent is the cell "Cookie sent". Over http it is about the first request alone, for what follows a
 // redirect is another moment; over https about the whole chain.
-func (s *Story) sent(number int, hops []*Hop) string {
+func (s *Story) sent(first bool, hops []*Hop) string {
 	asked := askedOf(hops)
 	var yes, no []string
 	for _, name := range s.Cookies {
@@ -325,7 +329,7 @@ func (s *Story) sent(number int, hops []*Hop) string {
 		return "yes: " + strings.Join(yes, ", ")
 	case len(no) > 0:
 		return "no: " + strings.Join(no, ", ")
-	case number <= 2:
+	case first:
 		return "no (first request)"
 	default:
 		return "no (none stored)"

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,7 @@ var (
 	tableWidths = []int{0, 26, 28, 32, 25}
 	fateWidths  = []int{24, 34, 34, 34}
 	factsWidth  = 110
+	lineWidth   = 120
 )
 
 // WriteTable writes the execution table, the variable tracker and the key moments. verbose opens
@@ -35,6 +37,9 @@ func (s *Story) WriteTable(w io.Writer, verbose bool) {
 	}
 	fmt.Fprintln(w, "\nVariables")
 	g := s.tracker(verbose)
+	if g.width() > lineWidth {
+		g = g.transposed()
+	}
 	g.text(w, make([]int, len(g.head)))
 	if !s.known() && len(s.Cookies) > 0 {
 		fmt.Fprintln(w, "\nCookies")
@@ -267,9 +272,10 @@ func (s *Story) differences() []string {
 	if len(s.Changes) == 0 {
 		return []string{"Nothing changed in what table and tracker show, because of " + s.Because + "; -v shows the rest."}
 	}
-	all := []string{"Rows marked * differ from the lesson, because of " + s.Because + "."}
+	plain := cmp.Or(s.Called, "the lesson")
+	all := []string{"Rows marked * differ from " + plain + ", because of " + s.Because + "."}
 	for _, c := range s.Changes {
-		all = append(all, fmt.Sprintf("step %d, %s: %s (in the lesson: %s)", c.Step, c.Column, c.Now, c.Was))
+		all = append(all, fmt.Sprintf("step %d, %s: %s (in %s: %s)", c.Step, c.Column, c.Now, plain, c.Was))
 	}
 	return all
 }

@@ -1,0 +1,85 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/internal/trace"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// An Act is a scenario that is told as a table: its visits have titles.
+type Act struct {
+	Number int
+	Title  string // a sentence without its full stop
+	Text   string // the scenario, under the settings of the lesson
+
+	tell func(s lockstep.Settings) trace.Act
+}
+
+// Acts returns the acts after the lesson, which is the first.
+func Acts() []Act { return []Act{hsts} }
+
+// Run runs the act under s over real sockets and real TLS, and tells it. The settings that set
+// assigns, as "SESSION_COOKIE_SECURE=False", hold throughout, whatever the act itself sets.
+func (a Act) Run(ctx context.Context, s lockstep.Settings, set []string, lookup func(rule.ID) (rule.Rule, bool)) (*trace.Story, error) {
+	parsed, err := Parse(a.Text)
+	if err != nil {
+		return nil, err
+	}
+	result, err := parsed.Do(ctx, Options{Settings: s, Set: set, Sockets: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(result.Missed) > 0 && len(set) == 0 {
+		return nil, fmt.Errorf("act %d: line %d: %s did not hold", a.Number, result.Missed[0].Line, result.Missed[0])
+	}
+	story := trace.TellAct(result.Run, a.tell(result.Settings), lookup)
+	return &story, nil
+}
+
+// hsts is what Strict-Transport-Security does, and what it does not.
+var hsts = Act{
+	Number: 3,
+	Title:  "HSTS: the first visit still leaves in clear, the second is upgraded before it leaves",
+	Text: `
+set SECURE_HSTS_SECONDS=3600
+on /goodbye app plain
+on /goodbye send Strict-Transport-Security: max-age=0
+step the first visit leaves in clear
+then the answer over https brings HSTS
+visit http://shop.test/
+expect hsts-stored
+on / app read
+step the second visit is typed with http
+visit http://shop.test/
+expect upgrade-hsts
+step a subdomain is another host
+visit http://www.shop.test/
+expect upgrade-no-entry
+set SECURE_HSTS_INCLUDE_SUBDOMAINS=True
+step the site says includeSubDomains
+visit https://shop.test/
+step another subdomain is upgraded, unvisited
+visit http://img.shop.test/
+step the site says max-age=0
+visit https://shop.test/goodbye
+expect hsts-removed
+step the browser has forgotten
+visit http://shop.test/
+`,
+	tell: func(s lockstep.Settings) trace.Act {
+		return trace.Act{
+			Name: "act 3", Cookies: []string{s.SessionCookieName},
+			Variables: []string{"request.is_secure()", "known HSTS hosts", "cookie " + s.SessionCookieName},
+			Questions: []trace.Asked{
+				{Title: "the first visit leaves in clear", Question: rule.UpgradeToHTTPS, No: "Why does the first visit leave in clear, although the site has HSTS?"},
+				{Title: "the second visit is typed with http", Question: rule.UpgradeToHTTPS, Yes: "Why does the second visit not leave in clear?", No: "Why does the second visit leave in clear, too?"},
+				{Title: "a subdomain is another host", Question: rule.UpgradeToHTTPS, Yes: "Why is the subdomain upgraded already?", No: "Why is the subdomain not upgraded?"},
+				{Title: "another subdomain is upgraded, unvisited", Question: rule.UpgradeToHTTPS, Yes: "What does includeSubDomains do?", No: "Why is the subdomain still not upgraded?"},
+				{Title: "the site says max-age=0", Question: rule.StoreHSTS, Yes: "What does max-age=0 do?", No: "What does max-age=0 do?"},
+			},
+		}
+	},
+}
