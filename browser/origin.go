@@ -32,6 +32,9 @@ func originOf(u *url.URL) origin {
 	return origin{scheme, host, cmp.Or(u.Port(), defaultPorts[scheme])}
 }
 
+// SameOrigin reports whether two http or https URLs have one scheme, host and port.
+func SameOrigin(a, b *url.URL) bool { return originOf(a).same(originOf(b)) }
+
 func (o origin) opaque() bool { return o == origin{} }
 
 func (o origin) same(other origin) bool { return o == other && !o.opaque() }

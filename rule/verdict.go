@@ -26,6 +26,7 @@ const (
 	SaveSession     Question = "save session"
 	SetCookie       Question = "set cookie"
 	SendHeader      Question = "send header"
+	LogIn           Question = "log in" // what came of a login form, seen from outside
 	Answer          Question = "answer" // what a site did, seen from outside
 )
 
