@@ -167,6 +167,13 @@ func FuzzForms(f *testing.F) {
 	f.Add([]byte(`<meta name=referrer content=never><form><input type=hidden name=_charset_><button formaction="http://[" formmethod=dialog>`), "", "")
 	f.Fuzz(func(t *testing.T, page []byte, name, value string) {
 		p := form.Parse(page, at)
+		if filled, err := (form.Credentials{User: name, Password: "a password of mine", Form: value}).Fill(p.Forms); err == nil {
+			if s, err := filled.Submit("B"); err == nil && s.ContentType == "" && !strings.Contains(s.URL.RawQuery, "password") && filled.HasPassword() {
+				t.Errorf("the password is not sent: %s", s.URL)
+			}
+		} else if strings.Contains(err.Error(), "password of mine") {
+			t.Errorf("an error tells the password: %v", err)
+		}
 		for _, f := range p.Forms {
 			before := sends(f)
 			if again := sends(f); again != before {
