@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/form"
 	"github.com/lockstep-http/lockstep/internal/site"
 	"github.com/lockstep-http/lockstep/rule"
 )
@@ -71,6 +72,7 @@ func Commands() []Command {
 		{"then TITLE", "the same of what of that visit goes over https, when it began over http: a row of its own", parseTitle(func(w *world, title string) { w.then = title })},
 		{"as [NAME]", "the browser of somebody else from here on, with nothing in it at first; without NAME the person's again", parseAs},
 		{"steal COOKIE", "a cookie of the person's browser is put into the present one", parseSteal},
+		{"login URL USER PASSWORD", "visits the page, fills in its login form and sends it; the password goes to that origin only", parseLogin},
 		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
 		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},
 		{"expect RULE [SUBJECT]", "a verdict or note that must have fallen by now", parseExpect},
@@ -297,6 +299,14 @@ func parseSteal(rest string) (func(*world) error, error) {
 		return nil, fmt.Errorf("want the name of a cookie")
 	}
 	return func(w *world) error { return w.steal(rest) }, nil
+}
+
+func parseLogin(rest string) (func(*world) error, error) {
+	words := strings.Fields(rest)
+	if len(words) != 3 || !strings.Contains(words[0], "://") {
+		return nil, fmt.Errorf("want URL USER PASSWORD")
+	}
+	return func(w *world) error { return w.login(words[0], form.Credentials{User: words[1], Password: words[2]}) }, nil
 }
 
 func parseLesson(rest string) (func(*world) error, error) {

@@ -34,6 +34,8 @@ func TestParseRefuses(t *testing.T) {
 		"#" + strings.Repeat("x", 64<<10): "are more than",
 		"header X-Forwarded-Proto":        "want HEADER: VALUE",
 		"from evil.test":                  "want URL [POLICY]",
+		"login https://shop.test/ me":     "want URL USER PASSWORD",
+		"login /a me secret":              "want URL USER PASSWORD",
 		"from https://evil.test/ never":   `no referrer policy "never"`,
 		"post shop.test":                  "want URL [NAME=VALUE ...]",
 		"post https://shop.test/ a":       `want NAME=VALUE, not "a"`,

@@ -179,6 +179,17 @@ func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 	return err
 }
 
+func (w *world) login(page string, as form.Credentials) error {
+	client, err := w.client()
+	if err != nil {
+		return err
+	}
+	visits, err := client.Login(w.ctx, page, as)
+	w.page = client.Document
+	w.run.Visits = append(w.run.Visits, visits...)
+	return err
+}
+
 func (w *world) lesson(target string) error {
 	client, err := w.client()
 	if err != nil {

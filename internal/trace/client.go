@@ -50,7 +50,16 @@ type Navigation struct {
 	ContentType string // of Body
 	Body        []byte // nil: none
 
+	// BodyOnlyTo, when not nil, is the origin to which alone the body may go, over a secure connection: a
+	// form or a redirect that would take it elsewhere is not followed.
+	BodyOnlyTo *url.URL
+
 	Header http.Header // added to every request; Host replaces the Host field
+}
+
+// sendsBody reports whether a request of the navigation still has its body, which a redirect may drop.
+func (n *Navigation) sendsBody(req browser.Request) bool {
+	return n.Body != nil && req.ContentType == n.ContentType && req.Method != http.MethodGet
 }
 
 // Navigate asks for a URL, follows redirects as a browser does, with the body as long as they keep it,
@@ -121,6 +130,11 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 	hop.At, hop.Method, hop.URL = now, cmp.Or(req.Method, http.MethodGet), req.URL.Redacted()
 	defer func() { hop.Cookies, hop.HSTS = c.snapshot() }()
 
+	if n.sendsBody(req) && n.BodyOnlyTo != nil && !mayGo(req.URL, n.BodyOnlyTo) {
+		c.Document = nil
+		rec.Record(withheld(req.URL, n.BodyOnlyTo))
+		return hop, next, false
+	}
 	hr, err := newRequest(ctx, req, cookies, req.ContextHeader(rec), n)
 	if err != nil {
 		rec.Record(unanswered(req.URL, err))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -47,12 +48,17 @@ func isHTML(contentType string) bool {
 // header is added to every request, as by Navigate. A form that would put a password into a URL, where
 // logs and the Run have it, is not sent.
 func (c *Client) Submit(ctx context.Context, f *form.Form, header http.Header) (Visit, error) {
+	return c.submit(ctx, f, Navigation{Header: header})
+}
+
+// submit completes a navigation by what a form sends.
+func (c *Client) submit(ctx context.Context, f *form.Form, n Navigation) (Visit, error) {
 	if c.Document == nil {
 		return Visit{}, errors.New("submitting a form: the browser shows no page")
 	}
 	s, err := f.Submit("----Lockstep" + rand.Text())
 	if err != nil {
-		return Visit{}, err
+		return Visit{}, fmt.Errorf("submitting a form: %w", err)
 	}
 	if s.Method == http.MethodGet && f.HasPassword() {
 		return Visit{}, errors.New("submitting a form: its method is GET, which would put the password into the URL; it needs method=post")
@@ -61,7 +67,6 @@ func (c *Client) Submit(ctx context.Context, f *form.Form, header http.Header) (
 	if f.NoReferrer {
 		from.ReferrerPolicy = "no-referrer"
 	}
-	return c.Navigate(ctx, Navigation{
-		Method: s.Method, URL: s.URL.String(), Initiator: &from, ContentType: s.ContentType, Body: s.Body, Header: header,
-	})
+	n.Method, n.URL, n.Initiator, n.ContentType, n.Body = s.Method, s.URL.String(), &from, s.ContentType, s.Body
+	return c.Navigate(ctx, n)
 }

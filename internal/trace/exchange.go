@@ -123,7 +123,7 @@ func newRequest(ctx context.Context, req browser.Request, cookies string, contex
 	u := *req.URL
 	u.Fragment, u.RawFragment = "", ""
 	var body io.Reader = http.NoBody
-	if n.Body != nil && req.ContentType == n.ContentType && req.Method != http.MethodGet {
+	if n.sendsBody(req) {
 		body = bytes.NewReader(n.Body)
 	}
 	hr, err := http.NewRequestWithContext(ctx, req.Method, u.String(), body)

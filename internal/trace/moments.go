@@ -25,17 +25,17 @@ func (s *Story) moments() []Moment {
 // lastMoments ask about the last visit: why the cookie was sent over HTTP, or was not; or, when the
 // browser went over to HTTPS by itself, why.
 func (s *Story) lastMoments() []Moment {
-	last := s.Steps[4]
+	last := s.Steps[len(s.Steps)-1]
 	if !last.reached {
 		return nil
 	}
 	if v, ok := last.hops[0].Verdict(rule.UpgradeToHTTPS, ""); ok && v.Yes {
-		return []Moment{s.moment(5, "Why does the last visit leave over HTTPS?", "", v)}
+		return []Moment{s.moment(last.Number, "Why does the last visit leave over HTTPS?", "", v)}
 	}
 	var all []Moment
 	for _, name := range s.Cookies {
 		if v, ok := sendVerdict(last.hops[:1], name); ok {
-			all = append(all, s.moment(5, fmt.Sprintf("Why is %s %s on the last HTTP request?", called(name), choose(v.Yes, "sent", "not sent")), "", v))
+			all = append(all, s.moment(last.Number, fmt.Sprintf("Why is %s %s on the last HTTP request?", called(name), choose(v.Yes, "sent", "not sent")), "", v))
 		}
 	}
 	return all
@@ -80,7 +80,7 @@ func (s *Story) storeMoments() []Moment {
 // was refused.
 func (s *Story) settled(name string) (number int, in *Hop, verdict rule.Verdict, ok bool) {
 	for _, st := range s.Steps {
-		if st.Number == 2 { // its answers are those of step 3
+		if st.split { // its answers are those of the next step
 			continue
 		}
 		for _, h := range st.hops {

@@ -41,6 +41,9 @@ type Step struct {
 
 	hops    []*Hop
 	reached bool
+
+	// What the answers of a split step set is told by the step after it, which sets.
+	split, sets bool
 }
 
 // a lookup finds the rule with an ID.
@@ -57,10 +60,7 @@ type Part struct {
 func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s := Story{Run: run, Cookies: []string{about}, lookup: lookup}
 	if about == "" {
-		s.Cookies = cookieNames(run)
-		if more := len(s.Cookies) - maxTold; more > 0 {
-			s.Cookies, s.More = s.Cookies[:maxTold], more
-		}
+		s.aboutAll()
 	}
 	m := locate(run)
 	s.Steps = []Step{
@@ -73,6 +73,14 @@ func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s.Variables = s.track()
 	s.Moments = s.moments()
 	return s
+}
+
+// aboutAll makes the story one of every cookie that the site set, within its limit.
+func (s *Story) aboutAll() {
+	s.Cookies = cookieNames(s.Run)
+	if more := len(s.Cookies) - maxTold; more > 0 {
+		s.Cookies, s.More = s.Cookies[:maxTold], more
+	}
 }
 
 // located are the hops of a run from which each step is read.
@@ -116,7 +124,7 @@ func pointers(hops []Hop) []*Hop {
 
 // requestStep is a step that begins with a request. Step 2 leaves what its answers set to step 3.
 func (s *Story) requestStep(number int, action string, hops []*Hop) Step {
-	step := Step{Number: number, Action: action, hops: hops, reached: len(hops) > 0}
+	step := Step{Number: number, Action: action, hops: hops, reached: len(hops) > 0, split: number == 2}
 	if !step.reached {
 		step.Condition, step.Result, step.Sent = "-", "not reached", "-"
 		return step
@@ -127,14 +135,14 @@ func (s *Story) requestStep(number int, action string, hops []*Hop) Step {
 	}
 	step.Condition = condition(hops[0])
 	step.Result = result(hops)
-	if number != 2 {
+	if !step.split {
 		step.Result += s.stored(hops)
 	}
 	step.Sent = s.sent(number <= 2, hops)
 	for _, h := range hops {
 		step.Parts = append(step.Parts, Part{Request: requestLine(h)})
 		for _, v := range h.Verdicts {
-			if number != 2 || !setsCookie(v.Question) {
+			if !step.split || !setsCookie(v.Question) {
 				step.Parts = append(step.Parts, Part{Verdict: v})
 			}
 		}
@@ -144,7 +152,7 @@ func (s *Story) requestStep(number int, action string, hops []*Hop) Step {
 
 // cookieStep is what the answers to step 2 did to the cookies.
 func (s *Story) cookieStep(number int, hops []*Hop) Step {
-	step := Step{Number: number, Action: "the site sets no cookie", Condition: "-", Result: "nothing to store", Sent: "-", hops: hops, reached: len(hops) > 0}
+	step := Step{Number: number, Action: "the site sets no cookie", Condition: "-", Result: "nothing to store", Sent: "-", hops: hops, reached: len(hops) > 0, sets: true}
 	if !step.reached {
 		step.Result = "not reached"
 		return step

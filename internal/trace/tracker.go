@@ -57,7 +57,7 @@ func (s *Story) follow(name string, detail bool, after func(st *Step, before str
 }
 
 func secureValue(st *Step, before string) string {
-	if st.Number == 3 {
+	if st.sets {
 		return before
 	}
 	if v, ok := st.hops[0].Verdict(rule.IsSecure, ""); ok {
@@ -67,7 +67,7 @@ func secureValue(st *Step, before string) string {
 }
 
 func schemeValue(st *Step, before string) string {
-	if st.Number == 3 {
+	if st.sets {
 		return before
 	}
 	return scheme(st.hops[0].URL)
@@ -75,13 +75,13 @@ func schemeValue(st *Step, before string) string {
 
 // fate is what became of a cookie: not there, stored, refused, sent or kept back.
 func fate(st *Step, name, before string) string {
-	if st.Number != 3 {
+	if !st.sets {
 		if v, ok := sendVerdict(askedOf(st.hops), name); ok && v.Yes {
 			return "sent"
 		} else if ok {
 			return "kept back"
 		}
-		if st.Number == 2 {
+		if st.split {
 			return before
 		}
 	}
@@ -97,7 +97,7 @@ func fate(st *Step, name, before string) string {
 
 // storedAs is how the browser holds a cookie after a step.
 func storedAs(st *Step, name, before string) string {
-	if st.Number == 2 {
+	if st.split {
 		return before
 	}
 	var all []string
@@ -126,7 +126,7 @@ func (c StoredCookie) describe() string {
 }
 
 func cookieHeader(st *Step, before string) string {
-	if st.Number == 3 {
+	if st.sets {
 		return before
 	}
 	if st.hops[0].Cookie == "" {

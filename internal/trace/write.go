@@ -113,7 +113,7 @@ func (s *Story) WriteTranscript(w io.Writer, verbose bool) {
 			fmt.Fprintln(w, "  This run did not get here.")
 			continue
 		}
-		if st.Number == 3 && st.Condition == none {
+		if st.sets && st.Condition == none {
 			continue
 		}
 		fmt.Fprintf(w, "  %s: %s.\n", clean(st.Condition), clean(st.Result))
@@ -284,7 +284,7 @@ func (s *Story) differences() []string {
 func (s *Story) fates() grid {
 	g := grid{head: []string{"Cookie", "Stored", "Next HTTPS request", "HTTP again"}}
 	for _, name := range s.Cookies {
-		g.rows = append(g.rows, []string{called(name), s.whetherStored(name), s.whetherSent(4, name), s.whetherSent(5, name)})
+		g.rows = append(g.rows, []string{called(name), s.whetherStored(name), s.whetherSent(len(s.Steps)-2, name), s.whetherSent(len(s.Steps)-1, name)})
 	}
 	return g
 }
@@ -296,8 +296,8 @@ func (s *Story) whetherStored(name string) string {
 	return none
 }
 
-func (s *Story) whetherSent(number int, name string) string {
-	st := &s.Steps[number-1]
+func (s *Story) whetherSent(i int, name string) string {
+	st := &s.Steps[i]
 	if !st.reached {
 		return none
 	}

@@ -1,0 +1,144 @@
+package trace_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/lockstep-http/lockstep/internal/form"
+	"github.com/lockstep-http/lockstep/internal/trace"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// TestPasswordStaysHome holds to which URLs a password goes, from a page at this machine and from one at
+// another: to the origin of the page that was asked for, over a connection that is secure.
+func TestPasswordStaysHome(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer other.Close()
+	got := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			body, _ := io.ReadAll(r.Body)
+			got = string(body)
+			if to := r.URL.Query().Get("to"); to != "" {
+				w.Header().Set("Location", to)
+				w.WriteHeader(http.StatusTemporaryRedirect)
+			}
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<form method=post action="%s"><input name=user><input type=password name=p></form>`, r.URL.Query().Get("action"))
+	}))
+	defer server.Close()
+	for _, c := range []struct {
+		action string
+		sent   bool
+		rule   rule.ID // of the last hop: about the connection
+	}{
+		{"", true, "connect-ok"},
+		{other.URL + "/", true, "connect-ok"}, // this machine, too
+		{"http://shop.test/", false, "connect-body-withheld"},
+		{"https://shop.test/", false, "connect-body-withheld"},
+		{"?to=http://shop.test/", true, "connect-body-withheld"},
+		{"?to=https://shop.test/", true, "connect-body-withheld"},
+		{"?to=/", true, "connect-ok"},
+	} {
+		got = ""
+		visits, err := client().Login(t.Context(), server.URL+"/?action="+url.QueryEscape(c.action), form.Credentials{User: "me", Password: "hunter2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := visits[len(visits)-1].Last()
+		if ids := rulesOf(last, rule.Connect); len(ids) != 1 || ids[0] != c.rule {
+			t.Errorf("action %q: %v, want %s", c.action, ids, c.rule)
+		}
+		if sent := strings.Contains(got, "hunter2"); sent != c.sent && c.action != other.URL+"/" {
+			t.Errorf("action %q: sent here %t, want %t", c.action, sent, c.sent)
+		}
+		if text := fmt.Sprintf("%+v", visits); strings.Contains(text, "hunter2") {
+			t.Errorf("action %q: the visits tell the password", c.action)
+		}
+	}
+}
+
+// TestNoPasswordInClear holds that a page that came over plain http from another machine gets no password,
+// whatever its form says.
+func TestNoPasswordInClear(t *testing.T) {
+	for _, action := range []string{"", "https://shop.test/"} {
+		c := client()
+		posted := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				posted++
+			}
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprintf(w, `<form method=post action="%s"><input name=user><input type=password name=p></form>`, action)
+		}))
+		defer server.Close()
+		host, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
+		var d net.Dialer
+		c.Dial = trace.DialTo([]trace.ConnectTo{{ToHost: host, ToPort: port}}, d.DialContext)
+		_, err := c.Login(t.Context(), "http://shop.test/", form.Credentials{User: "me", Password: "hunter2"})
+		if err == nil || !strings.Contains(err.Error(), "came over plain http") || posted > 0 {
+			t.Errorf("action %q: %v, posted %d times", action, err, posted)
+		}
+		v, err := c.Navigate(t.Context(), trace.Navigation{URL: "http://shop.test/", Body: []byte("hunter2"), BodyOnlyTo: &url.URL{Scheme: "http", Host: "shop.test"}})
+		if err != nil || v.Last().Left || posted > 0 {
+			t.Errorf("sent over plain http: %v, posted %d times", err, posted)
+		}
+	}
+}
+
+// TestLoginLesson is a login on this machine without TLS, and the ways in which there is none.
+func TestLoginLesson(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost && r.PostFormValue("p") == "hunter2":
+			w.Header().Set("Set-Cookie", "sessionid=0123456789abcdef; HttpOnly")
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+		case r.URL.Path == "/login":
+			w.Header().Set("Content-Type", "text/html")
+			io.WriteString(w, `<form method=post><input name=user><input type=password name=p></form>`)
+		case r.URL.Path == "/away":
+			http.Redirect(w, r, "http://shop.invalid/", http.StatusFound)
+		}
+	}))
+	defer server.Close()
+	run, err := client().LoginLesson(t.Context(), server.URL, "/login", form.Credentials{User: "me", Password: "hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, ok := run.LoginVerdict()
+	if !ok || !v.Yes || v.Rule != "observed-login-cookie" {
+		t.Errorf("the login: %v %v", v, ok)
+	}
+	story := trace.TellLogin(run, nobody)
+	var out bytes.Buffer
+	story.WriteTable(&out, true)
+	story.WriteTranscript(&out, true)
+	story.WriteMarkdown(&out, true)
+	for _, want := range []string{"the login form is sent", "Did the login work?", "value of sessionid"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the story lacks %q", want)
+		}
+	}
+	if strings.Contains(out.String(), "hunter2") || strings.Contains(out.String(), "0123456789abcdef") {
+		t.Error("the story tells a secret")
+	}
+	for path, want := range map[string]string{
+		"/":     "the page has no form",
+		"/away": "http://shop.invalid/ gave no answer",
+	} {
+		var refused *form.LoginError
+		if _, err := client().LoginLesson(t.Context(), server.URL, path, form.Credentials{}); !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}
