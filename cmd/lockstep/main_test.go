@@ -134,6 +134,7 @@ func newSites(t *testing.T) sites {
 			w.Header().Add("Set-Cookie", line)
 		}
 	}))
+	serve("ACCOUNTS", accounts(t))
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie", "sid=1")
 	}))
@@ -153,6 +154,30 @@ func newSites(t *testing.T) sites {
 	}()
 	s.env["SILENT"] = port(silent)
 	return s
+}
+
+// accounts is a site behind the Guard whose login form has a token.
+func accounts(t *testing.T) http.Handler {
+	t.Helper()
+	guard, err := lockstep.New(scenario.LessonSettings("shop.test", "127.0.0.1"), lockstep.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return guard.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost && r.PostFormValue("password") == "correct horse":
+			if err := lockstep.Login(r, lockstep.User{ID: r.PostFormValue("username"), Password: "x"}); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			http.Redirect(w, r, "/", http.StatusFound)
+		case r.URL.Path == "/login":
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprintf(w, "<form method=post>%s<input name=username><input type=password name=password></form>", lockstep.CSRFField(r))
+		default:
+			fmt.Fprintln(w, "hello")
+		}
+	}))
 }
 
 func loopback(t *testing.T) net.Listener {

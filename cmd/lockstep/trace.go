@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/scenario"
 	"github.com/lockstep-http/lockstep/internal/trace"
 	"github.com/lockstep-http/lockstep/rule"
 )
@@ -25,6 +26,7 @@ type traceCommand struct {
 	Timeout   time.Duration `default:"10s" help:"How long one request may take. Default: ${default}."`
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
 	Expect    []string      `sep:"none" placeholder:"SENTENCE" help:"What the run is to do, such as 'cookie sessionid never over http'. May be repeated; the exit code is 1 when one does not hold."`
+	loginFlags
 }
 
 // bareHost is what somebody typed who left the scheme out.
@@ -34,9 +36,12 @@ var bareHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?(:\d+)?(/.
 func (*traceCommand) Help() string {
 	return `The URL is visited over http, following redirects, then over https, and over http again, by a browser without a screen that starts with no cookies and no HSTS entries. What the site decided is not seen from outside: it is shown as observed, never as known.
 
+With --login the form of that page is sent before the last two visits. The password is asked for on the terminal, or read from a file; it goes over https (or to this machine) to the origin of URL only, and is never shown or saved.
+
 ` + expectHelp() + `
 Examples:
   lockstep trace https://example.com/
+  lockstep trace https://shop.test/ --login /accounts/login/ --user alice
   lockstep trace https://shop.test/ --expect 'cookie sessionid never over http' --expect 'http redirects to https'
   lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080 --connect-to shop.test:443:127.0.0.1:8443 --cacert ca.pem
   lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl`
@@ -52,7 +57,7 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	story, err := tell(run, "")
+	story, err := tellTrace(run)
 	if err != nil {
 		return err
 	}
@@ -70,10 +75,25 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	return cmp.Or(verdictOn(&run), broken)
 }
 
+// tellTrace tells a run with a login by its steps, and any other as the lesson.
+func tellTrace(run trace.Run) (*trace.Story, error) {
+	if _, ok := run.LoginVerdict(); !ok {
+		return tell(run, "")
+	}
+	catalogue, err := scenario.NewCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	s := trace.TellLogin(run, catalogue.Lookup)
+	return &s, nil
+}
+
 func (c *traceCommand) obtain(ctx context.Context, p *program) (trace.Run, error) {
 	switch {
 	case c.Replay != "" && c.URL != "":
 		return trace.Run{}, &usageError{errors.New("--replay tells a saved run and visits no URL"), "leave one of the two out"}
+	case c.Replay != "" && c.Login != "":
+		return trace.Run{}, &usageError{errors.New("--replay tells a saved run and logs in nowhere"), "leave one of the two out"}
 	case c.Replay != "":
 		return replay(p, c.Replay)
 	case c.URL == "":
@@ -81,12 +101,19 @@ func (c *traceCommand) obtain(ctx context.Context, p *program) (trace.Run, error
 	case bareHost.MatchString(c.URL):
 		return trace.Run{}, &usageError{fmt.Errorf("URL %q has no scheme", c.URL), "lockstep trace https://" + c.URL}
 	}
+	as, err := c.credentials(ctx, p, c.URL, c.Insecure)
+	if err != nil {
+		return trace.Run{}, err
+	}
 	client, err := c.client()
 	if err != nil {
 		return trace.Run{}, err
 	}
 	p.progress("visiting " + c.URL + " ...")
 	defer p.progress("")
+	if c.Login != "" {
+		return logIn(ctx, client, c.URL, c.Login, as)
+	}
 	run, err := client.Lesson(ctx, c.URL)
 	if err != nil && ctx.Err() == nil {
 		return run, &usageError{err, "a URL looks like https://example.com/"}
@@ -164,6 +191,13 @@ page or one that puts something into a cart.`)
 // verdictOn says how a run ended: nil when https answered, a failure when it did not, and a finding
 // when a browser would have shown an error page in place of following a redirect.
 func verdictOn(run *trace.Run) error {
+	if v, ok := run.LoginVerdict(); ok && !v.Yes {
+		cause, _ := v.Fact("cause")
+		if v.Question == rule.Connect {
+			return &failure{fmt.Errorf("the login form was not sent to %s: %s", v.Subject, cause), fixOf(v.Rule)}
+		}
+		return &finding{fmt.Errorf("the login does not seem to have worked: %s", sentenceOf(v.Rule)), fixOf(v.Rule)}
+	}
 	var unanswered error
 	for i := range run.Visits {
 		last := run.Visits[i].Last()
