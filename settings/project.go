@@ -1,0 +1,352 @@
+package settings
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/BurntSushi/toml"
+)
+
+// A Project is what a text says of the settings of a Django project: those that Lockstep has, by
+// way of [Project.Source], and all others too, as they were read. It is made by
+// [ReadDiffsettings], [ReadTOML] and [ReadEnvironment].
+type Project struct {
+	source  Source
+	values  []Value
+	index   map[string]int
+	printed bool // by diffsettings: what is not in it has Django's default
+}
+
+// A Value is one setting as it was read.
+type Value struct {
+	Name   string
+	Line   int    // in the text; 0 where there are no lines
+	Origin Origin // for a person
+	State  State
+	Python any  // nil, bool, int64, float64, string, []any, or one of [Bytes], [Dict] and [Opaque]
+	Read   bool // false: the text could not be read as a value, so that Python is Opaque
+}
+
+// A State is what diffsettings says of a setting beside its value.
+type State int
+
+// The states. Sources other than diffsettings only know Changed.
+const (
+	Changed State = iota // has another value than the default
+	Unset                // has the default
+	Foreign              // Django has no setting of this name
+)
+
+// The limits of a text of diffsettings, beside those of its values.
+const (
+	maxProject  = 4 << 20 // bytes
+	maxSettings = 10_000  // lines that begin with a name
+)
+
+// ReadDiffsettings reads what "python manage.py diffsettings" prints, of any Django from 2.2 to
+// 6.1, with or without --all and with --output unified. The name is used in origins, as in
+// "settings.txt:3". A value that cannot be read is kept as [Opaque]; text that is no setting is
+// passed over. It is an error when no setting is found, or the text is beyond the limits.
+func ReadDiffsettings(name string, text []byte) (*Project, error) {
+	if len(text) > maxProject {
+		return nil, fmt.Errorf("%s: larger than %d bytes", name, maxProject)
+	}
+	p := &Project{index: map[string]int{}, printed: true}
+	if err := p.readLines(name, decoded(text)); err != nil {
+		return nil, err
+	}
+	if len(p.values) == 0 {
+		return nil, fmt.Errorf("%s: no line of it is a setting as diffsettings prints them, such as DEBUG = False", name)
+	}
+	for _, v := range p.values {
+		if f, known := fieldNamed(v.Name); known {
+			p.source.given = append(p.source.given, given{
+				name: v.Name, origin: v.Origin, value: func(field) (any, error) { return f.fromPython(v) },
+			})
+		}
+	}
+	return p, nil
+}
+
+// Diffsettings is the source of those settings in the output of diffsettings that Lockstep has.
+// See [ReadDiffsettings]. Values that cannot be read, and those of other types than the setting's,
+// are errors of [Load].
+func Diffsettings(name string, text []byte) Source {
+	p, err := ReadDiffsettings(name, text)
+	if err != nil {
+		return Source{err: err}
+	}
+	return p.Source()
+}
+
+// fromPython turns a value that diffsettings printed into one that assign takes.
+func (f field) fromPython(v Value) (any, error) {
+	switch python := v.Python.(type) {
+	case Opaque:
+		return nil, errors.New("is not a value that can be read here")
+	case Bytes:
+		if f.secret {
+			return string(python), nil
+		}
+	case []any:
+		if f.secret {
+			return textsOf(python), nil
+		}
+	case nil:
+		if f.noAttribute || f.kind == list {
+			return false, nil // Python's None, which is no attribute, or no list
+		}
+	}
+	return v.Python, nil
+}
+
+// textsOf turns keys that are bytes into strings.
+func textsOf(items []any) []any {
+	texts := slices.Clone(items)
+	for i, item := range items {
+		if b, ok := item.(Bytes); ok {
+			texts[i] = string(b)
+		}
+	}
+	return texts
+}
+
+// decoded is text as UTF-8 without a byte order mark: PowerShell writes UTF-16 to a file. What
+// colours a terminal is taken out.
+func decoded(text []byte) string {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
+		order = binary.BigEndian
+	default:
+		return colours.ReplaceAllString(strings.TrimPrefix(string(text), "\uFEFF"), "")
+	}
+	units := make([]uint16, len(text)/2-1)
+	for i := range units {
+		units[i] = order.Uint16(text[2*i+2:])
+	}
+	return colours.ReplaceAllString(string(utf16.Decode(units)), "")
+}
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// The line of a setting: its mark, name and value, and the mark behind it. "- " is the default of
+// a setting whose value follows on a line of "+ ".
+var settingLine = regexp.MustCompile(`^(### |\+ |- |  )?([A-Z][A-Z0-9_]*) = (.*)$`)
+
+const foreignMark = "  ###"
+
+func (p *Project) readLines(name, text string) error {
+	number, defaultOf := 0, ""
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimRight(line, "\r\n")
+		m := settingLine.FindStringSubmatch(line)
+		switch {
+		case m == nil:
+			p.goOn(line)
+			continue
+		case m[1] == "- ":
+			defaultOf = m[2]
+			continue
+		case len(p.values) == maxSettings:
+			return fmt.Errorf("%s: more than %d settings", name, maxSettings)
+		}
+		v := Value{Name: m[2], Line: number, Origin: Origin(fmt.Sprintf("%s:%d", name, number))}
+		printed := m[3]
+		switch {
+		case m[1] == "### ", m[1] == "  ":
+			v.State = Unset
+		case m[1] == "+ " && defaultOf != v.Name:
+			v.State = Foreign
+		case m[1] == "" && strings.HasSuffix(printed, foreignMark):
+			v.State, printed = Foreign, strings.TrimSuffix(printed, foreignMark)
+		}
+		v.Python, v.Read = readRepr(printed)
+		p.add(v)
+	}
+	return nil
+}
+
+// goOn takes a line that is no setting as the rest of a value that the line before it could not
+// end; other such lines are no part of the output of diffsettings.
+func (p *Project) goOn(line string) {
+	if len(p.values) == 0 {
+		return
+	}
+	last := &p.values[len(p.values)-1]
+	begun, unread := last.Python.(Opaque)
+	if !unread || last.Read || len(begun)+len(line) >= maxRepr {
+		return
+	}
+	whole := string(begun) + "\n" + line
+	if foreign, found := strings.CutSuffix(whole, foreignMark); found {
+		whole, last.State = foreign, Foreign
+	}
+	last.Python, last.Read = readRepr(whole)
+}
+
+// add keeps a value; of a name that is there already the later value counts.
+func (p *Project) add(v Value) {
+	if i, ok := p.index[v.Name]; ok {
+		p.values[i] = v
+		return
+	}
+	p.index[v.Name] = len(p.values)
+	p.values = append(p.values, v)
+}
+
+// ReadTOML reads a file of TOML as [TOML] does, of which it also keeps what Lockstep has no
+// setting for, such as MIDDLEWARE. Only names that Lockstep has are part of its Source. It is an
+// error when the file is not TOML.
+func ReadTOML(name string, data []byte) (*Project, error) {
+	source := TOML(name, data)
+	if source.err != nil {
+		return nil, source.err
+	}
+	keys := map[string]any{}
+	if err := toml.Unmarshal(data, &keys); err != nil {
+		return nil, tomlError(name, err)
+	}
+	p := &Project{index: map[string]int{}}
+	for _, g := range source.given {
+		if _, known := fieldNamed(g.name); known {
+			p.source.given = append(p.source.given, g)
+		}
+		p.add(Value{Name: g.name, Line: g.origin.line(), Origin: g.origin, Python: plain(keys[g.name]), Read: true})
+	}
+	return p, nil
+}
+
+// plain turns the values of TOML into those of Python.
+func plain(value any) any {
+	switch v := value.(type) {
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = plain(item)
+		}
+		return items
+	case []map[string]any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = plain(item)
+		}
+		return items
+	case map[string]any:
+		dict := Dict{}
+		for key, item := range v {
+			dict = append(dict, Item{key, plain(item)})
+		}
+		slices.SortFunc(dict, func(a, b Item) int { return strings.Compare(a.Key.(string), b.Key.(string)) })
+		return dict
+	case nil, bool, int64, float64, string:
+		return v
+	}
+	return Opaque(fmt.Sprint(value)) // a date
+}
+
+// ReadEnvironment reads the elements of environ as [Environment] does.
+func ReadEnvironment(environ []string, others ...string) *Project {
+	p := &Project{source: Environment(environ, others...), index: map[string]int{}}
+	for _, g := range p.source.given {
+		f, known := fieldNamed(g.name)
+		if !known {
+			continue
+		}
+		value, err := g.value(f)
+		v := Value{Name: g.name, Origin: g.origin, Python: value, Read: err == nil}
+		if err != nil {
+			v.Python = Opaque("")
+		}
+		p.add(v)
+	}
+	return p
+}
+
+// Source is the source of those settings that Lockstep has.
+func (p *Project) Source() Source { return p.source }
+
+// Values returns all settings in the order of the text. The slice is the caller's.
+func (p *Project) Values() []Value { return slices.Clone(p.values) }
+
+// Lookup returns the setting of that name, if the text has it.
+func (p *Project) Lookup(name string) (Value, bool) {
+	i, ok := p.index[name]
+	if !ok {
+		return Value{}, false
+	}
+	return p.values[i], true
+}
+
+// Printed reports whether the text is of diffsettings, so that every setting that is not in it has
+// Django's default. What a file of TOML or an environment leaves out is as Lockstep has it.
+func (p *Project) Printed() bool { return p.printed }
+
+// line is the line at the end of an origin, or 0.
+func (o Origin) line() int {
+	n := 0
+	_, text, _ := cutLast(string(o), ':')
+	_, err := fmt.Sscanf(text, "%d", &n)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// hidden are the names whose values Django hides on its error pages (SafeExceptionReporterFilter
+// of django/views/debug.py).
+var hidden = regexp.MustCompile(`API|TOKEN|KEY|SECRET|PASS|SIGNATURE`)
+
+// shown are the settings beside Lockstep's whose values may be shown: none of them can be or hold
+// a secret.
+var shown = []string{
+	"CSRF_COOKIE_MASKED", "CSRF_FAILURE_VIEW", "DEFAULT_HASHING_ALGORITHM", "INSTALLED_APPS",
+	"LANGUAGE_COOKIE_HTTPONLY", "LANGUAGE_COOKIE_SAMESITE", "LANGUAGE_COOKIE_SECURE", "MIDDLEWARE",
+	"SECURE_CSP", "SECURE_CSP_REPORT_ONLY", "SESSION_SERIALIZER", "SILENCED_SYSTEM_CHECKS",
+}
+
+// String is the value as a Python literal. It is '…' where the setting is a secret or might hold
+// one, which is every setting of which the opposite is not known, and where the value is long.
+func (v Value) String() string {
+	f, known := fieldNamed(v.Name)
+	if f.secret || hidden.MatchString(v.Name) || !known && !slices.Contains(shown, v.Name) {
+		return quote(secretMark)
+	}
+	text := writeValue(v.Python)
+	if len(text) > maxShown {
+		return quote(secretMark)
+	}
+	return text
+}
+
+// GoString is String, so that no way of printing a Value tells a secret.
+func (v Value) GoString() string { return v.Name + " = " + v.String() }
+
+// Nearest returns the setting of Lockstep's or of Django's cookies and headers that was probably
+// meant by a name that Django does not have, or "".
+func Nearest(name string) string {
+	if near := nearest(name); near != "" && near != name && distance(folded(name), folded(near)) <= maxMisspelt {
+		return near
+	}
+	return ""
+}
+
+// maxMisspelt is how many characters a misspelt name differs in at most.
+const maxMisspelt = 2
