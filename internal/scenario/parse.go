@@ -62,6 +62,7 @@ func Commands() []Command {
 		{"on PATH meanwhile OTHER", "another request with the same cookies goes to OTHER while the app is at PATH", parseOn},
 		{"store CONDITION", "what the store of the sessions does from now on: ok, failed", parseStore},
 		{"network CONDITION", "what the network does from now on: " + strings.Join(conditionNames(), ", "), parseNetwork},
+		{"proxy HEADER [HTTP HTTPS]", "a proxy ends TLS before the site and says in HEADER by which scheme it was asked, as http and https or in those words", parseProxy},
 		{"foreign", "the site's decisions are not watched, as those of somebody else's site", parseForeign},
 		{"header NAME: VALUE", "a line added to the requests of the next visit; Host replaces the host", parseHeader},
 		{"from URL [POLICY]", "the page from which the next visit or post comes, with its Referrer-Policy: a link or a form of that page", parseFrom},
@@ -200,6 +201,18 @@ func parseNetwork(rest string) (func(*world) error, error) {
 		return nil, fmt.Errorf("no network condition %q: there are %s", rest, strings.Join(conditionNames(), ", "))
 	}
 	return func(w *world) error { w.network = condition; return nil }, nil
+}
+
+func parseProxy(rest string) (func(*world) error, error) {
+	fields := strings.Fields(rest)
+	switch len(fields) {
+	case 1:
+		fields = append(fields, "http", "https")
+	case 3:
+	default:
+		return nil, fmt.Errorf("want HEADER, or HEADER and the words for http and https")
+	}
+	return func(w *world) error { w.proxy.Store(&proxy{fields[0], fields[1], fields[2]}); return nil }, nil
 }
 
 func parseForeign(rest string) (func(*world) error, error) {

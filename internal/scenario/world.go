@@ -43,6 +43,7 @@ type world struct {
 	sockets bool          // real time and real sockets
 
 	network condition
+	proxy   atomic.Pointer[proxy] // nil: the site is asked directly
 	foreign bool
 	header  http.Header       // of the next visit
 	title   string            // of the next visit, in an act
@@ -373,7 +374,23 @@ func (w *world) answer(rw http.ResponseWriter, r *http.Request) {
 	if !w.sockets {
 		r.RemoteAddr = "127.0.0.1:1024"
 	}
+	if p := w.proxy.Load(); p != nil {
+		p.handOn(r)
+	}
 	(*w.handler.Load()).ServeHTTP(rw, r)
+}
+
+// A proxy ends TLS before the site, and says in a header by which scheme it was asked.
+type proxy struct{ header, http, https string }
+
+// handOn makes of a request to the proxy the one that the site gets from it.
+func (p *proxy) handOn(r *http.Request) {
+	scheme := p.http
+	if r.TLS != nil {
+		scheme = p.https
+	}
+	r.TLS = nil
+	r.Header.Set(p.header, scheme)
 }
 
 // unread is the answer to a request that nobody reads.

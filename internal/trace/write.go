@@ -133,6 +133,30 @@ func (s *Story) WriteTranscript(w io.Writer, verbose bool) {
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
+// WriteRows writes the steps of the execution table alone, in the given order; behind the numbers of
+// those that marked names stands a "!".
+func (s *Story) WriteRows(w io.Writer, order []int, marked map[int]bool) {
+	s.rows(order, marked).text(w, tableWidths)
+}
+
+// WriteMarkdownRows is WriteRows as a table of Markdown.
+func (s *Story) WriteMarkdownRows(w io.Writer, order []int, marked map[int]bool) {
+	s.rows(order, marked).markdown(w)
+}
+
+func (s *Story) rows(order []int, marked map[int]bool) grid {
+	all := s.table()
+	g := grid{head: all.head}
+	for _, number := range order {
+		row := all.rows[number-1]
+		if marked[number] {
+			row[0] += " !"
+		}
+		g.rows = append(g.rows, row)
+	}
+	return g
+}
+
 func (s *Story) table() grid {
 	g := grid{head: []string{"Step", "Action", "Condition", "Result", "Cookie sent"}}
 	for i := range s.Steps {
