@@ -5,12 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf16"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/lockstep-http/lockstep"
 )
 
 // A Project is what a text says of the settings of a Django project: those that Lockstep has, by
@@ -142,16 +145,20 @@ var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // a setting whose value follows on a line of "+ ".
 var settingLine = regexp.MustCompile(`^(### |\+ |- |  )?([A-Z][A-Z0-9_]*) = (.*)$`)
 
+// unifiedLine is in every text of --output unified: the module itself is no setting of Django's.
+var unifiedLine = regexp.MustCompile(`(?m)^\+ [A-Z][A-Z0-9_]* = `)
+
 const foreignMark = "  ###"
 
 func (p *Project) readLines(name, text string) error {
 	number, defaultOf := 0, ""
+	unified := unifiedLine.MatchString(text)
 	for line := range strings.Lines(text) {
 		number++
 		line = strings.TrimRight(line, "\r\n")
 		m := settingLine.FindStringSubmatch(line)
 		switch {
-		case m == nil:
+		case m == nil, m[1] == "  " && !unified:
 			p.goOn(line)
 			continue
 		case m[1] == "- ":
@@ -350,3 +357,41 @@ func Nearest(name string) string {
 
 // maxMisspelt is how many characters a misspelt name differs in at most.
 const maxMisspelt = 2
+
+// Python returns the value of a setting of s as Python has it, as [Value.Python] does, and whether
+// there is a setting of that name. Secrets are returned as they are.
+func Python(s lockstep.Settings, name string) (value any, ok bool) {
+	f, ok := fieldNamed(name)
+	if !ok {
+		return nil, false
+	}
+	v := reflect.ValueOf(s).Field(f.index)
+	switch {
+	case v.IsZero() && f.none, f.kind == list && f.none && v.Len() == 0:
+		return nil, true
+	case v.IsZero() && f.noAttribute:
+		return false, true
+	}
+	switch v := v.Interface().(type) {
+	case int:
+		return int64(v), true
+	case []string:
+		return anys(v), true
+	case [2]string:
+		return anys(v[:]), true
+	default:
+		return v, true
+	}
+}
+
+func anys(texts []string) []any {
+	items := make([]any, len(texts))
+	for i, text := range texts {
+		items[i] = text
+	}
+	return items
+}
+
+// Literal writes a value as Python does: None, True, a number, a string, or a list or dictionary of
+// them. What is [Opaque] or [Bytes] is "…", and not a literal.
+func Literal(value any) string { return writeValue(value) }
