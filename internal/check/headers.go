@@ -51,8 +51,8 @@ var proxyChecks = []Check{
 			return when(s.refuses("SECURE_PROXY_SSL_HEADER") && !inverted(value), "%s never matches", s.show("SECURE_PROXY_SSL_HEADER"))
 		},
 		Show: Proof{Steps: func(*Subject) []Sight {
-			return []Sight{{Step: 1, Rule: "follow-loop"}, {Step: 2, Rule: "follow-loop"}, {Step: 2, Rule: "secure-plain-http"}, {Step: 1, Rule: "secure-plain-http"}}
-		}},
+			return []Sight{{Step: 1, Rule: "follow-loop"}, {Step: 2, Rule: "follow-loop"}, {Step: 2, Rule: "secure-plain-http", Scheme: "https"}}
+		}, Words: "Django answers every request with a server error, and the Guard refuses the value."},
 		Mend: mendProxyHeader,
 	},
 	{

@@ -16,7 +16,9 @@ var hostChecks = []Check{
 		Title: "Any Host is accepted",
 		Doc:   "A request with a Host of somebody else's choice is processed, so that redirects, links in mails and cached pages can be led to another site.",
 		Fix:   "Name the hosts of the site in ALLOWED_HOSTS.",
-		Find:  func(s *Subject) []Fault { return when(s.holdsText("ALLOWED_HOSTS", "*"), "%s", s.show("ALLOWED_HOSTS")) },
+		Find: func(s *Subject) []Fault {
+			return when(s.holdsText("ALLOWED_HOSTS", "*"), "%s", s.show("ALLOWED_HOSTS"))
+		},
 		Show: Proof{Scenario: func(s *Subject) (string, Sight) {
 			return "header Host: evil.test\nvisit " + s.url("http", "/") + "\n", Sight{Rule: "host-allowed"}
 		}},

@@ -63,7 +63,7 @@ type Finding struct {
 	Text     string
 	Severity Severity
 	Evidence Evidence
-	Excuse   string      // why it does not count; "" when it does
+	Excuse   string       // why it does not count; "" when it does
 	By       *Suppression // the suppression that excuses it
 }
 
@@ -82,41 +82,56 @@ func (r *Report) Clean() bool { return len(r.Counting()) == 0 && len(r.Expired) 
 // Audit executes the settings of p and asks every check. The name is that of the text, for people.
 // The error says that there is no such Django, that the settings cannot be run, or that ctx is done.
 func Audit(ctx context.Context, name string, p *settings.Project, o Options) (*Report, error) {
-	version, because := o.Django, ""
-	if version == "" {
-		if version, because = p.Version(); version == "" {
-			version, because = Newest, "nothing"
-		}
-		if v, ok := p.Lookup("DJANGO_VERSION"); ok && !p.Printed() {
-			version, because = fmt.Sprint(v.Python), "DJANGO_VERSION"
-		}
-	}
-	s, err := newSubject(p, version)
+	r, s, err := find(p, o)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{
-		Name: name, Django: version, Because: because, Settings: len(p.Values()),
-		URL: s.url("http", "/"), Proxy: s.proxy() != "", Least: max(o.Least, Low),
-	}
+	r.Name = name
 	w, err := r.execute(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	r.Findings = s.find(p)
-	r.excuse(s, o)
 	for i := range r.Findings {
 		if r.Findings[i].Evidence, err = w.prove(ctx, &r.Findings[i].Check); err != nil {
 			return nil, err
 		}
 	}
+	return r, nil
+}
+
+// find is the part of Audit that runs nothing.
+func find(p *settings.Project, o Options) (*Report, *Subject, error) {
+	version, because := version(p, o)
+	s, err := newSubject(p, version)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &Report{
+		Django: version, Because: because, Settings: len(p.Values()), Findings: s.find(p),
+		URL: s.url("http", "/"), Proxy: s.proxy() != "", Least: max(o.Least, Low),
+	}
+	r.excuse(s, o)
 	for _, v := range p.Values() {
 		if !v.Read && s.looksAt(v.Name) {
 			r.Unread = append(r.Unread, v)
 		}
 	}
 	r.Patch = s.mend(r.mends())
-	return r, nil
+	return r, s, nil
+}
+
+// version is the Django that the settings are of, and what tells so.
+func version(p *settings.Project, o Options) (version, because string) {
+	if o.Django != "" {
+		return o.Django, ""
+	}
+	if v, ok := p.Lookup("DJANGO_VERSION"); ok && !p.Printed() {
+		return fmt.Sprint(v.Python), v.Name
+	}
+	if version, because = p.Version(); version == "" {
+		return Newest, "nothing"
+	}
+	return version, because
 }
 
 // execute runs the lesson under the settings.
@@ -217,7 +232,9 @@ func (r *Report) mends() func(c *Check, faults []Fault) bool {
 		delete(excused, f.Check.ID)
 	}
 	return func(c *Check, faults []Fault) bool {
-		counts := func(f Fault) bool { return f.Severity == nil && c.Severity > Info || f.Severity != nil && *f.Severity > Info }
+		counts := func(f Fault) bool {
+			return f.Severity == nil && c.Severity > Info || f.Severity != nil && *f.Severity > Info
+		}
 		return c.Mend != nil && !excused[c.ID] && slices.ContainsFunc(faults, counts)
 	}
 }
