@@ -346,17 +346,27 @@ func (v Value) String() string {
 // GoString is String, so that no way of printing a Value tells a secret.
 func (v Value) GoString() string { return v.Name + " = " + v.String() }
 
-// Nearest returns the setting of Lockstep's or of Django's cookies and headers that was probably
-// meant by a name that Django does not have, or "".
+// In how many characters a misspelt name differs at most, and a short one.
+const (
+	maxMisspelt      = 2
+	maxMisspeltShort = 1
+	shortName        = 10 // characters, from which on a name is not short
+)
+
+// Nearest returns the setting of Lockstep's that another name is a misspelling of, or "".
 func Nearest(name string) string {
-	if near := nearest(name); near != "" && near != name && distance(folded(name), folded(near)) <= maxMisspelt {
-		return near
+	asked, most := folded(name), maxMisspelt
+	if len(asked) < shortName {
+		most = maxMisspeltShort
+	}
+	for _, f := range fields {
+		meant := folded(f.name)
+		if more := len(asked) - len(meant); -most <= more && more <= most && name != f.name && distance(asked, meant) <= most {
+			return f.name
+		}
 	}
 	return ""
 }
-
-// maxMisspelt is how many characters a misspelt name differs in at most.
-const maxMisspelt = 2
 
 // Python returns the value of a setting of s as Python has it, as [Value.Python] does, and whether
 // there is a setting of that name. Secrets are returned as they are.

@@ -350,3 +350,44 @@ func FuzzDiffsettings(f *testing.F) {
 		}
 	})
 }
+
+// What WriteTOML writes is read back to the same settings, whatever it is laid over.
+func TestTOMLIsReadBack(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) != len(printedTexts) {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		for _, version := range []string{"3.2", "6.1"} {
+			p := read(t, filepath.Base(file))
+			s, _, err := settings.Load(lockstep.DjangoDefaults(version), p.Source())
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			s.SecureReferrerPolicy = append(s.SecureReferrerPolicy, "\"\\\x7f\u2028\U000E0001é")
+			for _, base := range []lockstep.Settings{{}, lockstep.Recommended("other", "other.test")} {
+				var text strings.Builder
+				if err := settings.WriteTOML(&text, s, true); err != nil {
+					t.Fatal(err)
+				}
+				got, _, err := settings.Load(base, settings.TOML(file, []byte(text.String())))
+				if err != nil || fmt.Sprintf("%+v", plainly(got)) != fmt.Sprintf("%+v", plainly(s)) {
+					t.Errorf("%s as %s: got %v, %v, want %v\n%s", file, version, got, err, s, text.String())
+				}
+				text.Reset()
+				if err := settings.WriteTOML(&text, s, false); err != nil || strings.Contains(text.String(), s.SecretKey) || !strings.Contains(text.String(), "LOCKSTEP_SECRET_KEY") {
+					t.Errorf("%s: %v, with the secret or without its variable\n%s", file, err, text.String())
+				}
+			}
+		}
+	}
+}
+
+// plainly is a settings value with its secrets, none of its lists nil.
+func plainly(s lockstep.Settings) map[string]any {
+	all := map[string]any{}
+	for f := range settings.Fields(s) {
+		all[f.Name], _ = settings.Python(s, f.Name)
+	}
+	return all
+}

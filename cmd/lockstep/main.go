@@ -2,6 +2,8 @@
 //
 //	lockstep demo                 the lesson, executed: table, tracker, key moments
 //	lockstep trace URL            the same for any site
+//	lockstep check [-|FILE]       the settings of a Django project, executed and audited
+//	lockstep settings             them as Lockstep's TOML
 //	lockstep explain [RULE]       a rule: source, sentence, fix, and its scenario run now
 //	lockstep version              what the program was built from
 //
@@ -54,10 +56,12 @@ func isTerminal(f *os.File) bool {
 
 // commands is the command line. A command that does not exist yet is not in it.
 type commands struct {
-	Demo    demoCommand    `cmd:"" help:"Run the lesson for real and print it: execution table, variable tracker, key moments."`
-	Trace   traceCommand   `cmd:"" help:"Do the five steps of the lesson with any site, and say of every cookie whether it was stored and sent, and by which rule."`
-	Explain explainCommand `cmd:"" help:"Explain a rule: where it is written, how to fix what it refuses, and its scenario, run now. Without a rule, list them."`
-	Version versionCommand `cmd:"" help:"Print what this program was built from."`
+	Demo     demoCommand     `cmd:"" help:"Run the lesson for real and print it: execution table, variable tracker, key moments."`
+	Trace    traceCommand    `cmd:"" help:"Do the five steps of the lesson with any site, and say of every cookie whether it was stored and sent, and by which rule."`
+	Check    checkCommand    `cmd:"" help:"Run the settings of a Django project and audit them: Django's own checks and those that it lacks, each with the step that shows the harm, and the patch."`
+	Explain  explainCommand  `cmd:"" help:"Explain a rule: where it is written, how to fix what it refuses, and its scenario, run now. Without a rule, list them."`
+	Settings settingsCommand `cmd:"" help:"Write the settings of a Django project as Lockstep's TOML."`
+	Version  versionCommand  `cmd:"" help:"Print what this program was built from."`
 }
 
 // A usageError is a mistake in the command line or the settings; a failure is anything else.

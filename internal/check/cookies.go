@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-http/lockstep"
@@ -50,9 +51,12 @@ func (s *Subject) line(prefix string) string {
 	return text
 }
 
-// setsCookie is the part of a scenario in which the app sends a cookie as Django writes it.
+// setsCookie is the part of a scenario in which the app sends a cookie as Django writes it, with
+// escapes for what does not print.
 func (s *Subject) setsCookie(path, prefix string) string {
-	return fmt.Sprintf("on %s app plain\non %s send Set-Cookie: %s\n", path, path, s.line(prefix))
+	quoted := strconv.Quote(s.line(prefix))
+	escaped := strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	return fmt.Sprintf("on %s app plain\non %s send Set-Cookie: %s\n", path, path, escaped)
 }
 
 // dropped is a check for a cookie that browsers refuse by one of the rules.
@@ -69,7 +73,7 @@ func dropped(c Check, rules ...rule.ID) Check {
 		var faults []Fault
 		for _, prefix := range s.cookies() {
 			_, refused := refusedBy(s, prefix)
-			faults = append(faults, at(prefix+faultAt(c.ID), refused, "browsers at %s refuse %s", s.plain, strings.Replace(s.line(prefix), "=value", "=…", 1))...)
+			faults = append(faults, at(prefix+faultAt(c.ID), refused, "browsers at %s refuse %s", s.plain, settings.Literal(strings.Replace(s.line(prefix), "=value", "=…", 1)))...)
 		}
 		return faults
 	}

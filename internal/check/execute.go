@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,7 +209,7 @@ func (s *Subject) proxy() string {
 	}
 	value = strings.TrimSpace(value)
 	switch {
-	case value == "" || strings.ContainsAny(value, " ,"):
+	case !proxyWord.MatchString(value):
 		return fmt.Sprintf("proxy %s\n", header)
 	case inverted(value):
 		return fmt.Sprintf("proxy %s https http\n", header)
@@ -217,6 +218,9 @@ func (s *Subject) proxy() string {
 	}
 	return fmt.Sprintf("proxy %s not-%s %s\n", header, value, value)
 }
+
+// proxyWord is a value that a proxy may send for a scheme.
+var proxyWord = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
 func headerName(name string) bool {
 	return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == ""
@@ -235,6 +239,7 @@ func (e *execution) run(ctx context.Context, text string) (trace.Run, error) {
 // Evidence is where a run shows the harm of a finding.
 type Evidence struct {
 	Step     int      `json:"step,omitempty"`     // of the lesson; 0: not there
+	Request  string   `json:"request,omitempty"`  // of the lesson, at which it showed
 	Scenario string   `json:"scenario,omitempty"` // the run of its own that shows it, when the lesson does not
 	Requests []string `json:"requests,omitempty"` // of that run
 	Rule     rule.ID  `json:"rule,omitempty"`     // that decided there
@@ -255,8 +260,8 @@ func (w *witness) prove(ctx context.Context, c *Check) (Evidence, error) {
 	s := w.execution.subject
 	if c.Show.Steps != nil {
 		for _, sight := range c.Show.Steps(s) {
-			if v, ok := w.inLesson(sight); ok {
-				return w.told(Evidence{Step: sight.Step}, sight, v), nil
+			if v, request, ok := w.inLesson(sight); ok {
+				return w.told(Evidence{Step: sight.Step, Request: request}, sight, v), nil
 			}
 		}
 	}
@@ -286,22 +291,20 @@ func (w *witness) told(e Evidence, sight Sight, v rule.Verdict) Evidence {
 	return e
 }
 
-// inLesson looks for a sight among the verdicts of a step.
-func (w *witness) inLesson(sight Sight) (rule.Verdict, bool) {
+// inLesson looks for a sight among the verdicts of a step, and returns the request at which it is.
+func (w *witness) inLesson(sight Sight) (v rule.Verdict, request string, ok bool) {
 	scheme := ""
+	if sight.Step == 3 { // its parts are verdicts alone, on answers over https
+		scheme = "https"
+	}
 	for _, part := range w.story.Steps[sight.Step-1].Parts {
 		if part.Request != "" {
-			scheme = schemeOf(part.Request)
-			continue
-		}
-		if sight.Step == 3 { // its parts are verdicts alone, of answers over https
-			scheme = "https"
-		}
-		if sight.matches(part.Verdict, scheme) {
-			return part.Verdict, true
+			request, scheme = part.Request, schemeOf(part.Request)
+		} else if sight.matches(part.Verdict, scheme) {
+			return part.Verdict, request, true
 		}
 	}
-	return rule.Verdict{}, false
+	return rule.Verdict{}, "", false
 }
 
 // schemeOf reads "GET http://shop.test/ -> 301".

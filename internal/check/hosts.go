@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/settings"
 )
 
@@ -170,7 +171,8 @@ func (s *Subject) holdsText(name, item string) bool {
 // suffixPattern reports whether a pattern of ALLOWED_HOSTS is everything under a public suffix.
 func suffixPattern(entry string) bool {
 	domain, dotted := strings.CutPrefix(strings.ToLower(entry), ".")
-	return dotted && domain != "" && publicSuffix(domain)
+	canonical, err := cookie.CanonicalHost(domain)
+	return dotted && err == nil && canonical == domain && publicSuffix(domain)
 }
 
 // withoutHosts takes entries out of ALLOWED_HOSTS. When none is left the project has to say which.

@@ -100,3 +100,22 @@ func encode(w io.Writer, value any) error {
 	enc.SetIndent("", "  ")
 	return enc.Encode(value)
 }
+
+// WriteList writes all checks as one JSON array.
+func WriteList(w io.Writer) error {
+	type entry struct {
+		ID       string   `json:"id"`
+		Title    string   `json:"title"`
+		Severity Severity `json:"severity"`
+		Settings []string `json:"settings"`
+		Versions string   `json:"versions,omitempty"`
+		Source   string   `json:"source"`
+		Doc      string   `json:"doc"`
+		Fix      string   `json:"fix"`
+	}
+	var all []entry
+	for _, c := range All() {
+		all = append(all, entry{c.ID, c.Title, c.Severity, c.Settings, c.Versions, c.Source, c.Doc, c.Fix})
+	}
+	return encode(w, all)
+}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -199,25 +200,38 @@ var projectChecks = []Check{
 		Fix:   "Write the name that the finding says.",
 		Find: func(s *Subject) []Fault {
 			var faults []Fault
-			for _, v := range s.project.Values() {
-				near := settings.Nearest(v.Name)
-				foreign := v.State == settings.Foreign || !s.project.Printed()
-				if foreign && near != "" && !s.isDjangos(v.Name) {
-					faults = append(faults, at(v.Name, !s.moved(v.Name), "%s is no setting of Django; %s is", v.Name, near)...)
-				}
+			for name, near := range s.misspelt() {
+				faults = append(faults, at(name, !s.moved(name), "%s is no setting of Django; %s is", name, near)...)
 			}
 			return faults
 		},
 		Show: Proof{Words: "Nothing happens, which is the harm."},
 		Mend: func(s *Subject) {
-			for _, v := range s.project.Values() {
-				if near := settings.Nearest(v.Name); near != "" && v.State == settings.Foreign && !s.isDjangos(v.Name) {
-					s.write("del "+v.Name, line{whole: true, code: fmt.Sprintf("%s = %s\ndel %s", near, v.Name, v.Name)})
-					s.values[near] = v.Python
-				}
+			for name, near := range s.misspelt() {
+				s.write("del "+name, line{whole: true, code: fmt.Sprintf("%s = %s\ndel %s", near, name, name)})
+				s.values[near] = s.values[name]
 			}
 		},
 	},
+}
+
+// misspelt yields the settings that Django does not have, and those that were probably meant. Where
+// the one that may have been meant is set too, the other is a name of the project's own.
+func (s *Subject) misspelt() iter.Seq2[string, string] {
+	return func(yield func(name, meant string) bool) {
+		for _, v := range s.project.Values() {
+			if s.project.Printed() && v.State != settings.Foreign || s.isDjangos(v.Name) {
+				continue
+			}
+			near := settings.Nearest(v.Name)
+			if also, ok := s.project.Lookup(near); near == "" || ok && also.State == settings.Changed {
+				continue
+			}
+			if !yield(v.Name, near) {
+				return
+			}
+		}
+	}
 }
 
 // isDjangos reports whether Lockstep or this Django has a setting of that name.

@@ -14,6 +14,9 @@ import (
 	"github.com/lockstep-http/lockstep/settings"
 )
 
+// ErrDjango is that a version is not one of those that checks are for.
+var ErrDjango = errors.New("not a Django that is known here: there are 3.2, 4.2, 5.2, 6.0 and 6.1, and their patches, such as 5.2.14")
+
 // Newest is the series of Django that settings are taken to be of when nothing tells.
 const Newest = "6.1"
 
@@ -92,7 +95,7 @@ func settingErrors(err error) []*lockstep.SettingError {
 // parseVersion reads "5.2" or "5.2.14".
 func (s *Subject) parseVersion(text string) error {
 	if errs := settingErrors(newErrors(runnable(lockstep.DjangoDefaults(text)))); slices.ContainsFunc(errs, func(e *lockstep.SettingError) bool { return e.Setting == "DJANGO_VERSION" }) {
-		return fmt.Errorf("no Django %q is known here: there are 3.2, 4.2, 5.2, 6.0 and 6.1, and their patches, such as 5.2.14", text)
+		return fmt.Errorf("%q: %w", text, ErrDjango)
 	}
 	s.version[2] = 1 << 30
 	for i, part := range strings.Split(text, ".") {

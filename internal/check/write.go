@@ -23,7 +23,7 @@ func (r *Report) WriteText(w io.Writer) {
 			paragraph(w, "  ", fmt.Sprintf("%s = %s instead of %s: %s", x.Setting, x.Now, x.Was, x.Why))
 		}
 	}
-	fmt.Fprintf(w, "\n%s\n", r.summary())
+	fmt.Fprintf(w, "\n%s\n", r.Summary())
 	for i := range r.Counting() {
 		r.Findings[i].writeText(w)
 	}
@@ -67,7 +67,8 @@ func (r *Report) rows() (order []int, marked map[int]bool) {
 	return order, marked
 }
 
-func (r *Report) summary() string {
+// Summary says in one sentence how much was found.
+func (r *Report) Summary() string {
 	n := len(r.Counting())
 	if n == 0 {
 		return "No findings."
@@ -119,12 +120,16 @@ func (e *Evidence) writeText(w io.Writer) {
 	}
 }
 
-// told is what a rule says of what it was asked about.
+// told is what a rule says of what it was asked about, after the request.
 func (e *Evidence) told() string {
-	if e.Subject == "" || strings.Contains(e.Subject, "://") {
-		return fmt.Sprintf("%s (%s)", e.Text, e.Rule)
+	text := fmt.Sprintf("%s (%s)", e.Text, e.Rule)
+	if e.Subject != "" && !strings.ContainsAny(e.Subject, ":/") {
+		text = e.Subject + ": " + text
 	}
-	return fmt.Sprintf("%s: %s (%s)", e.Subject, e.Text, e.Rule)
+	if e.Request != "" {
+		text = e.Request + "; " + text
+	}
+	return text
 }
 
 // writeRest writes what does not count.
@@ -179,7 +184,7 @@ func paragraph(w io.Writer, indent, text string) {
 
 // WriteMarkdown writes the report for a comment or a page.
 func (r *Report) WriteMarkdown(w io.Writer) {
-	fmt.Fprintf(w, "## %s\n\n`%s`: %s, executed: %s\n\n", strings.TrimSuffix(r.summary(), "."), r.Name, r.about(), r.where())
+	fmt.Fprintf(w, "## %s\n\n`%s`: %s, executed: %s\n\n", strings.TrimSuffix(r.Summary(), "."), r.Name, r.about(), r.where())
 	order, marked := r.rows()
 	r.Story.WriteMarkdownRows(w, order, marked)
 	if len(marked) > 0 {
