@@ -153,52 +153,58 @@ const foreignMark = "  ###"
 func (p *Project) readLines(name, text string) error {
 	number, defaultOf := 0, ""
 	unified := unifiedLine.MatchString(text)
+	var (
+		last    *Value   // the setting that is being read
+		printed []string // of its value, by lines
+	)
 	for line := range strings.Lines(text) {
 		number++
 		line = strings.TrimRight(line, "\r\n")
 		m := settingLine.FindStringSubmatch(line)
-		switch {
-		case m == nil, m[1] == "  " && !unified:
-			p.goOn(line)
+		if m == nil || m[1] == "  " && !unified {
+			printed = append(printed, line)
 			continue
-		case m[1] == "- ":
-			defaultOf = m[2]
+		}
+		p.finish(last, printed)
+		if m[1] == "- " {
+			last, defaultOf = nil, m[2]
 			continue
-		case len(p.values) == maxSettings:
+		}
+		if len(p.values) == maxSettings {
 			return fmt.Errorf("%s: more than %d settings", name, maxSettings)
 		}
 		v := Value{Name: m[2], Line: number, Origin: Origin(fmt.Sprintf("%s:%d", name, number))}
-		printed := m[3]
 		switch {
 		case m[1] == "### ", m[1] == "  ":
 			v.State = Unset
 		case m[1] == "+ " && defaultOf != v.Name:
 			v.State = Foreign
-		case m[1] == "" && strings.HasSuffix(printed, foreignMark):
-			v.State, printed = Foreign, strings.TrimSuffix(printed, foreignMark)
 		}
-		v.Python, v.Read = readRepr(printed)
-		p.add(v)
+		last, printed = &v, []string{m[3]}
 	}
+	p.finish(last, printed)
 	return nil
 }
 
-// goOn takes a line that is no setting as the rest of a value that the line before it could not
-// end; other such lines are no part of the output of diffsettings.
-func (p *Project) goOn(line string) {
-	if len(p.values) == 0 {
+// finish reads a setting from what was printed of it. Lines behind the first are part of a value that
+// the first does not end; else they are no part of the output of diffsettings.
+func (p *Project) finish(v *Value, printed []string) {
+	if v == nil {
 		return
 	}
-	last := &p.values[len(p.values)-1]
-	begun, unread := last.Python.(Opaque)
-	if !unread || last.Read || len(begun)+len(line) >= maxRepr {
-		return
+	if v.printed(printed[0]); !v.Read && len(printed) > 1 {
+		v.printed(strings.Join(printed, "\n"))
 	}
-	whole := string(begun) + "\n" + line
-	if foreign, found := strings.CutSuffix(whole, foreignMark); found {
-		whole, last.State = foreign, Foreign
+	p.add(*v)
+}
+
+// printed reads the value and the mark behind it.
+func (v *Value) printed(text string) {
+	text, foreign := strings.CutSuffix(text, foreignMark)
+	if foreign {
+		v.State = Foreign
 	}
-	last.Python, last.Read = readRepr(whole)
+	v.Python, v.Read = readRepr(text)
 }
 
 // add keeps a value; of a name that is there already the later value counts.
