@@ -188,12 +188,12 @@ var unsafeChanges = []unsafeChange{
 	{"ALLOWED_HOSTS = ['.test']", "lockstep.W102", 0, "host-allowed"},
 	{"SECURE_HSTS_SECONDS = 1", "lockstep.W111", 0, "upgrade-expired"},
 	{"SECURE_HSTS_SECONDS = 300; SECURE_HSTS_PRELOAD = True", "lockstep.W112", 2, "header-hsts-sent"},
-	{"SESSION_COOKIE_SAMESITE = None", "lockstep.W120", 3, "store-ok"},
+	{"SESSION_COOKIE_SAMESITE = None", "lockstep.W120", 0, "note-lax-allow-unsafe"},
 	{"SESSION_COOKIE_NAME = '__Host-sid'; SESSION_COOKIE_DOMAIN = 'shop.test'", "lockstep.W123", 0, "store-prefix-host"},
 	{"SESSION_COOKIE_NAME = '__Secure-sid'; SESSION_COOKIE_SECURE = 'yes'", "lockstep.W180", 0, ""},
 	{"SESSION_COOKIE_DOMAIN = '.com'", "lockstep.W124", 3, "store-public-suffix"},
-	{"CSRF_COOKIE_SAMESITE = 'None'", "lockstep.W122", 0, "store-ok"},
-	{"SECURE_REFERRER_POLICY = 'no-referrer'", "lockstep.W140", 2, "header-sent"},
+	{"CSRF_COOKIE_SAMESITE = 'None'", "lockstep.W122", 0, "send-ok"},
+	{"SECURE_REFERRER_POLICY = 'no-referrer'", "lockstep.W140", 0, "csrf-referer-missing"},
 	{"SECURE_REFERRER_POLICY = 'unsafe-url'", "lockstep.W141", 2, "header-sent"},
 	{"SECURE_PROXY_SSL_HEADER = ('X-Forwarded-Proto', 'https')", "lockstep.W150", 2, "follow-loop"},
 	{"SECURE_PROXY_SSL_HEADER = ('HTTP_X_FORWARDED_PROTO', 'http')", "lockstep.W151", 1, "secure-proxy-header"},
@@ -212,7 +212,7 @@ var unsafeChanges = []unsafeChange{
 	{"SECURE_REDIRECT_EXEMPT = ['.*']", "lockstep.W106", 1, "redirect-exempt"},
 	{"SECURE_REDIRECT_EXEMPT = ['^/health/$']", "lockstep.W107", 0, "redirect-to-https"},
 	{"SESSION_COOKIE_SAMESITE = 'None'; SESSION_COOKIE_SECURE = False", "lockstep.W121", 0, "store-none-not-secure"},
-	{"SESSION_COOKIE_SAMESITE = 'None'", "lockstep.W122", 3, "store-ok"},
+	{"SESSION_COOKIE_SAMESITE = 'None'", "lockstep.W122", 0, "send-ok"},
 	{"SESSION_COOKIE_SAMESITE = 'Lux'", "lockstep.W129", 0, ""},
 	{"CSRF_COOKIE_NAME = 'sessionid'", "lockstep.W129", 0, ""},
 	{"SESSION_COOKIE_DOMAIN = 'shop.test'; CSRF_COOKIE_DOMAIN = 'shop.test'", "lockstep.W125", 0, "send-ok"},
@@ -231,6 +231,8 @@ var unsafeChanges = []unsafeChange{
 	{"SECURE_SSL_HOST = 'https://shop.test'", "lockstep.W100", 0, ""},
 	{"SESSION_COOKIE_HTTPONLY = 'False'", "lockstep.W180", 0, ""},
 	{"MIDDLEWARE.remove('django.middleware.security.SecurityMiddleware')", "security.W001", 1, "redirect-off"},
+	{"MIDDLEWARE.remove('django.middleware.csrf.CsrfViewMiddleware')", "security.W003", 0, "csrf-exempt"},
+	{"CSRF_TRUSTED_ORIGINS = ['.test']", "lockstep.W170", 0, "csrf-cookie-missing"},
 }
 
 // TestUnsafeChanges holds that each change of a hardened project is found, with the step of a run
@@ -354,6 +356,27 @@ func TestVersions(t *testing.T) {
 	for _, version := range []string{"4.1", "7.0", "x", "5.2.", "5"} {
 		if _, err := check.Audit(t.Context(), "x", p, check.Options{Django: version}); err == nil || errors.Is(err, os.ErrNotExist) {
 			t.Errorf("Django %q was taken", version)
+		}
+	}
+}
+
+// What a finding shows in a Django that is not here, or though it does not count.
+var shownTests = []struct{ django, text, id, rule string }{
+	{"6.1", "SECURE_REFERRER_POLICY = 'no-referrer'\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware', 'django.middleware.csrf.CsrfViewMiddleware']\n", "lockstep.W140", "csrf-origin-mismatch"},
+	{"4.2", "CSRF_TRUSTED_ORIGINS = ['https://*.test']\nMIDDLEWARE = ['django.middleware.csrf.CsrfViewMiddleware']\n", "lockstep.W170", "csrf-cookie-missing"},
+	{"4.2", "CSRF_TRUSTED_ORIGINS = ['https://*.shop.test']\nMIDDLEWARE = ['django.middleware.csrf.CsrfViewMiddleware']\n", "lockstep.W172", "csrf-token-missing"},
+	{"4.2", "CSRF_TRUSTED_ORIGINS = ['http://pay.shop.test']\nMIDDLEWARE = ['django.middleware.csrf.CsrfViewMiddleware']\n", "lockstep.W173", "csrf-cookie-missing"},
+	{"6.1", "SESSION_COOKIE_SAMESITE = 'Strict'\n", "lockstep.W132", "send-samesite-strict"},
+	{"6.1", "SECURE_HSTS_SECONDS = 31536000\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware']\n", "security.W005", "upgrade-no-entry"},
+	{"6.1", "SESSION_COOKIE_PATH = ''\n", "lockstep.W126", "note-default-path"},
+}
+
+func TestShown(t *testing.T) {
+	for _, test := range shownTests {
+		r := audit(t, "ALLOWED_HOSTS = ['shop.test']\n"+test.text, check.Options{Django: test.django})
+		i := slices.IndexFunc(r.Findings, func(f check.Finding) bool { return f.Check.ID == test.id })
+		if i < 0 || string(r.Findings[i].Evidence.Rule) != test.rule {
+			t.Errorf("%s of %s: %s is shown by %+v, want %s", test.text, test.django, test.id, r.Findings, test.rule)
 		}
 	}
 }

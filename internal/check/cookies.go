@@ -163,6 +163,24 @@ func sharedDomain(s *Subject, prefix string) bool {
 
 func tooOld(s *Subject, prefix string) bool { return s.number(prefix+"AGE") > longestAge }
 
+// crossSite is a run in which a page of another site has the browser send a form to this one, after it
+// set its session cookie, or the other cookie when setup is the part that sets it.
+func crossSite(s *Subject, setup string) string {
+	return setup + fmt.Sprintf("visit %[1]s\nfrom https://evil.test/\npost %[1]s a=1\n", s.url("https", "/"))
+}
+
+// sentAcross is a Proof by such a run for the first cookie for which wrong holds.
+func sentAcross(id rule.ID, wrong func(*Subject, string) bool) Proof {
+	return Proof{Scenario: func(s *Subject) (string, Sight) {
+		setup, prefix := "", "SESSION_COOKIE_"
+		if !wrong(s, prefix) {
+			prefix = "CSRF_COOKIE_"
+			setup = s.setsCookie("/", prefix)
+		}
+		return crossSite(s, setup), Sight{Rule: id, Subject: s.text(prefix + "NAME")}
+	}}
+}
+
 // stored is a Proof by the step in which the session cookie is stored.
 func stored(id rule.ID) Proof {
 	return Proof{Steps: func(s *Subject) []Sight {
@@ -177,18 +195,8 @@ var cookieChecks = []Check{
 		Doc:   "What it means is then up to the browser: some take it for Lax, some send the cookie along whatever site asks.",
 		Fix:   "Write 'Lax'.",
 		Find:  eachCookie("SAMESITE", noSameSite),
-		Show: Proof{
-			Steps: func(s *Subject) []Sight {
-				if noSameSite(s, "SESSION_COOKIE_") {
-					return []Sight{{Step: 3, Rule: "store-ok", Subject: s.text("SESSION_COOKIE_NAME")}}
-				}
-				return nil
-			},
-			Scenario: func(s *Subject) (string, Sight) {
-				return s.setsCookie("/", "CSRF_COOKIE_") + "visit " + s.url("https", "/") + "\n", Sight{Rule: "store-ok", Subject: s.text("CSRF_COOKIE_NAME")}
-			},
-		},
-		Mend: mendEach("SAMESITE", "Lax", noSameSite),
+		Show:  sentAcross("note-lax-allow-unsafe", noSameSite),
+		Mend:  mendEach("SAMESITE", "Lax", noSameSite),
 	},
 	dropped(Check{
 		ID: "lockstep.W121", Severity: Critical, Source: "RFC 6265bis-22, section 5.7, step 19", Settings: []string{"SESSION_COOKIE_SAMESITE", "CSRF_COOKIE_SAMESITE"},
@@ -208,17 +216,7 @@ var cookieChecks = []Check{
 			}
 			return only(Critical, faults)
 		},
-		Show: Proof{
-			Steps: func(s *Subject) []Sight {
-				if sameSiteIs("None")(s, "SESSION_COOKIE_") {
-					return []Sight{{Step: 3, Rule: "store-ok", Subject: s.text("SESSION_COOKIE_NAME")}}
-				}
-				return nil
-			},
-			Scenario: func(s *Subject) (string, Sight) {
-				return s.setsCookie("/", "CSRF_COOKIE_") + "visit " + s.url("https", "/") + "\n", Sight{Rule: "store-ok", Subject: s.text("CSRF_COOKIE_NAME")}
-			},
-		},
+		Show: sentAcross("send-ok", sameSiteIs("None")),
 		Mend: mendEach("SAMESITE", "Lax", sameSiteIs("None")),
 	},
 	dropped(Check{
@@ -340,7 +338,9 @@ var cookieChecks = []Check{
 		Find: func(s *Subject) []Fault {
 			return when(sameSiteIs("Strict")(s, "SESSION_COOKIE_"), "%s", s.show("SESSION_COOKIE_SAMESITE"))
 		},
-		Show: Proof{Words: "Nothing is harmed."},
+		Show: Proof{Scenario: func(s *Subject) (string, Sight) {
+			return fmt.Sprintf("visit %[1]s\nfrom https://mail.test/\nvisit %[1]s\n", s.url("https", "/")), Sight{Rule: "send-samesite-strict", Subject: s.text("SESSION_COOKIE_NAME")}
+		}},
 	},
 }
 

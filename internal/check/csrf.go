@@ -1,9 +1,11 @@
 package check
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/settings"
 )
 
@@ -30,6 +32,11 @@ func (s *Subject) trustsSuffix(entry string) bool {
 	return ok && (domain == "" || publicSuffix(domain))
 }
 
+func (s *Subject) trustsSubdomains(entry string) bool {
+	_, wild := s.wildcard(entry)
+	return wild && !s.trustsSuffix(entry)
+}
+
 func (s *Subject) eachOrigin(wrong func(string) bool) []Fault {
 	var faults []Fault
 	for _, entry := range s.texts("CSRF_TRUSTED_ORIGINS") {
@@ -54,7 +61,30 @@ func (s *Subject) neverTrusted() map[string]string {
 	return reasons
 }
 
-const originsInWords = "The harm is a request from a page of somebody else's, with a token that was taken from here; a run of these settings has one site."
+// formFrom is a Proof by a form from a page of an origin that an entry trusts without need: only the
+// token is left to refuse it.
+func formFrom(wrong func(s *Subject, entry string) bool) Proof {
+	return Proof{Scenario: func(s *Subject) (string, Sight) {
+		for _, entry := range s.texts("CSRF_TRUSTED_ORIGINS") {
+			if !wrong(s, entry) {
+				continue
+			}
+			host, refused := s.originHost(entry), Sight{Rule: "csrf-cookie-missing"}
+			if domain, wild := s.wildcard(entry); wild {
+				host = "evil." + domain
+			}
+			if cookie.RegistrableDomain(host) == cookie.RegistrableDomain(s.plain) && !plainOrigin(entry) {
+				refused.Rule = "csrf-token-missing"
+			}
+			scheme := "https"
+			if plainOrigin(entry) {
+				scheme = "http"
+			}
+			return fmt.Sprintf("on / app token\nvisit %[1]s\nfrom %[2]s://%[3]s/\npost %[1]s a=1\n", s.url("https", "/"), scheme, host), refused
+		}
+		return "", Sight{}
+	}, Words: "The entry does not run: the Guard refuses it."}
+}
 
 var csrfChecks = []Check{
 	{
@@ -62,9 +92,17 @@ var csrfChecks = []Check{
 		Title: "Every site under a public suffix is trusted",
 		Doc:   "Anybody can register a name there, and pages from it pass the checks of Origin and Referer.",
 		Fix:   "Name each origin.",
-		Find:  func(s *Subject) []Fault { return s.eachOrigin(s.trustsSuffix) },
-		Show:  Proof{Words: originsInWords},
-		Mend:  func(s *Subject) { s.dropOrigins(s.trustsSuffix) },
+		Find: func(s *Subject) []Fault {
+			faults := s.eachOrigin(s.trustsSuffix)
+			if !s.since(4, 0) && len(s.neverTrusted()) > 0 {
+				for i := range faults {
+					faults[i].Text += ", which matches nothing before Django 4.0 and everything from then on"
+				}
+			}
+			return faults
+		},
+		Show: formFrom((*Subject).trustsSuffix),
+		Mend: func(s *Subject) { s.dropOrigins(s.trustsSuffix) },
 	},
 	{
 		ID: "lockstep.W171", Severity: Low, Source: "Django, django/middleware/csrf.py", Settings: []string{"CSRF_TRUSTED_ORIGINS"},
@@ -93,12 +131,9 @@ var csrfChecks = []Check{
 		Doc:   "A page on any of them, and on one that somebody takes over, passes the checks of Origin and Referer. It is not counted, as some sites are meant to be so.",
 		Fix:   "Where the origins are known, name each.",
 		Find: func(s *Subject) []Fault {
-			return s.eachOrigin(func(entry string) bool {
-				_, wild := s.wildcard(entry)
-				return wild && !s.trustsSuffix(entry)
-			})
+			return s.eachOrigin(s.trustsSubdomains)
 		},
-		Show: Proof{Words: originsInWords},
+		Show: formFrom((*Subject).trustsSubdomains),
 	},
 	{
 		ID: "lockstep.W173", Severity: Medium, Source: "Django setting CSRF_TRUSTED_ORIGINS", Settings: []string{"CSRF_TRUSTED_ORIGINS"},
@@ -108,7 +143,7 @@ var csrfChecks = []Check{
 		Find: func(s *Subject) []Fault {
 			return s.eachOrigin(plainOrigin)
 		},
-		Show: Proof{Words: originsInWords},
+		Show: formFrom(func(_ *Subject, entry string) bool { return plainOrigin(entry) }),
 		Mend: func(s *Subject) {
 			entries := []any{}
 			for _, entry := range s.texts("CSRF_TRUSTED_ORIGINS") {

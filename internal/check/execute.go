@@ -126,6 +126,9 @@ func (e *execution) withoutMiddleware() {
 	if !e.subject.middleware(frameMiddleware) {
 		e.put("X_FRAME_OPTIONS", "None", why)
 	}
+	if !e.subject.middleware(csrfMiddleware) {
+		e.put("INSECURE_CSRF_EXEMPT", "['/']", why)
+	}
 }
 
 // invertedProxy runs a header that says http where https is meant as one whose proxy says the

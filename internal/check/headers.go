@@ -21,7 +21,13 @@ var headerChecks = []Check{
 		Find: func(s *Subject) []Fault {
 			return when(s.policy() == "no-referrer" && s.middleware(csrfMiddleware), "%s", s.show("SECURE_REFERRER_POLICY"))
 		},
-		Show: inStep(2, "header-sent", "Referrer-Policy", "https"),
+		Show: Proof{Scenario: func(s *Subject) (string, Sight) {
+			refused := Sight{Rule: "csrf-origin-mismatch"} // null
+			if !s.since(4, 0) {
+				refused.Rule = "csrf-referer-missing"
+			}
+			return "on / app html <form method=post action=/send></form>\nvisit " + s.url("https", "/") + "\nsubmit\n", refused
+		}},
 		Mend: sets("SECURE_REFERRER_POLICY", "same-origin"),
 	},
 	{
