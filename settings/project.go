@@ -343,6 +343,9 @@ func (v Value) String() string {
 		return quote(secretMark)
 	}
 	text := writeValue(v.Python)
+	if items, isList := v.Python.([]any); isList && f.kind == pair {
+		text = "(" + strings.Trim(writeValue(items), "[]") + ")"
+	}
 	if len(text) > maxShown {
 		return quote(secretMark)
 	}

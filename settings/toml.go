@@ -3,22 +3,33 @@ package settings
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/lockstep-http/lockstep"
 )
 
+// TOMLOptions are what [WriteTOML] writes. The zero value is ready.
+type TOMLOptions struct {
+	Secrets bool     // write secrets too, which are left to the environment otherwise
+	Leave   []string // settings to be left out, since what the project gave them could not be taken
+}
+
 // WriteTOML writes s as a file that [TOML] reads back to the same settings, whatever it is laid
-// over. What differs from Django's defaults in the version of s comes first. Secrets are left to the
-// environment, with a comment that names the variables, unless withSecrets is set.
-func WriteTOML(w io.Writer, s lockstep.Settings, withSecrets bool) error {
+// over. What differs from Django's defaults in the version of s comes first. What is left out stands
+// there as a comment.
+func WriteTOML(w io.Writer, s lockstep.Settings, o TOMLOptions) error {
 	defaults := lockstep.DjangoDefaults(s.DjangoVersion)
 	var changed, rest strings.Builder
 	for _, f := range fields {
 		value, _ := Python(s, f.name)
-		if f.secret && !withSecrets {
-			if truthy := value != "" && fmt.Sprint(value) != "[]"; truthy {
+		if slices.Contains(o.Leave, f.name) {
+			fmt.Fprintf(&changed, "# %s could not be taken as it is: write %s.\n", f.name, f.accepts())
+			continue
+		}
+		if f.secret && !o.Secrets {
+			if given := writeValue(value); given != "''" && given != "[]" {
 				fmt.Fprintf(&changed, "# %s is a secret: set %s%s in the environment.\n", f.name, environmentPrefix, f.name)
 			}
 			continue

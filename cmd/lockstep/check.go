@@ -190,10 +190,11 @@ func parseSuppressions(text []byte) ([]check.Suppression, error) {
 	seen := map[string]bool{}
 	for i, s := range file.Suppress {
 		_, exists := check.Lookup(s.ID)
+		reason := printable(s.Reason)
 		switch {
 		case !exists:
 			return nil, fmt.Errorf("suppression %d: there is no check %q; lockstep check --list lists them", i+1, s.ID)
-		case strings.TrimSpace(s.Reason) == "":
+		case strings.TrimSpace(reason) == "":
 			return nil, fmt.Errorf("suppression %d, of %s, has no reason", i+1, s.ID)
 		case s.Until.IsZero():
 			return nil, fmt.Errorf("suppression %d, of %s, has no last day", i+1, s.ID)
@@ -202,7 +203,7 @@ func parseSuppressions(text []byte) ([]check.Suppression, error) {
 		}
 		seen[s.ID] = true
 		day := time.Date(s.Until.Year(), s.Until.Month(), s.Until.Day(), 0, 0, 0, 0, time.UTC)
-		known = append(known, check.Suppression{ID: s.ID, Reason: printable(s.Reason), Until: day})
+		known = append(known, check.Suppression{ID: s.ID, Reason: reason, Until: day})
 	}
 	return known, nil
 }

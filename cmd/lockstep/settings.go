@@ -37,15 +37,30 @@ func (c *settingsCommand) Run(p *program) error {
 	if version == "" {
 		version = newestDjango
 	}
-	s, origins, err := settings.Load(lockstep.DjangoDefaults(version), project.Source())
+	s, origins, loadErr := settings.Load(lockstep.DjangoDefaults(version), project.Source())
 	fmt.Fprintf(p.stdout, "# The settings of %s, of Django %s.\n\n", printable(name), version)
-	if err := settings.WriteTOML(p.stdout, s, c.WithSecrets); err != nil {
+	if err := settings.WriteTOML(p.stdout, s, settings.TOMLOptions{Secrets: c.WithSecrets, Leave: refused(loadErr)}); err != nil {
 		return err
 	}
 	writeOthers(p, project)
 	_, newErr := lockstep.New(s, lockstep.Options{})
-	if err := errors.Join(err, origins.Locate(newErr)); err != nil {
+	if err := errors.Join(loadErr, origins.Locate(newErr)); err != nil {
 		return &finding{err, "the file is written with what could be taken; change it where it says so, or the Guard will not start"}
+	}
+	return nil
+}
+
+// refused are the settings that a joined error is about.
+func refused(err error) []string {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var names []string
+		for _, one := range several.Unwrap() {
+			names = append(names, refused(one)...)
+		}
+		return names
+	}
+	if bad, ok := errors.AsType[*lockstep.SettingError](err); ok {
+		return []string{bad.Setting}
 	}
 	return nil
 }

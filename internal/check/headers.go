@@ -103,5 +103,5 @@ var proxyChecks = []Check{
 }
 
 func mendProxyHeader(s *Subject) {
-	s.set("SECURE_PROXY_SSL_HEADER", []any{"HTTP_X_FORWARDED_PROTO", "https"})
+	s.setAs("SECURE_PROXY_SSL_HEADER", []any{"HTTP_X_FORWARDED_PROTO", "https"}, line{code: "('HTTP_X_FORWARDED_PROTO', 'https')"})
 }

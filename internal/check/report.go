@@ -144,7 +144,7 @@ func (r *Report) execute(ctx context.Context, s *Subject) (*witness, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := e.run(ctx, "lesson "+r.URL+"\n")
+	run, err := e.run(ctx, s.proxy()+"lesson "+r.URL+"\n")
 	if err != nil {
 		return nil, fmt.Errorf("running the lesson under the settings: %w", err)
 	}

@@ -191,7 +191,7 @@ func (r *Report) WriteMarkdown(w io.Writer) {
 		fmt.Fprintln(w, "\nRows marked ! show the harm of a finding.")
 	}
 	for _, x := range r.Replaced {
-		fmt.Fprintf(w, "\n- run with `%s = %s` instead of `%s`: %s\n", x.Setting, x.Now, x.Was, escape(x.Why))
+		fmt.Fprintf(w, "\n- run with %s\n", escape(fmt.Sprintf("%s = %s instead of %s: %s", x.Setting, x.Now, x.Was, x.Why)))
 	}
 	if len(r.Counting()) > 0 {
 		fmt.Fprint(w, "\n| Severity | Check | Found | Seen | Do |\n| --- | --- | --- | --- | --- |\n")
