@@ -192,14 +192,14 @@ func (p *Project) finish(v *Value, printed []string) {
 	if v == nil {
 		return
 	}
-	if v.printed(printed[0]); !v.Read && len(printed) > 1 {
-		v.printed(strings.Join(printed, "\n"))
+	if readPrinted(v, printed[0]); !v.Read && len(printed) > 1 {
+		readPrinted(v, strings.Join(printed, "\n"))
 	}
 	p.add(*v)
 }
 
-// printed reads the value and the mark behind it.
-func (v *Value) printed(text string) {
+// readPrinted reads the value of v and the mark behind it.
+func readPrinted(v *Value, text string) {
 	text, foreign := strings.CutSuffix(text, foreignMark)
 	if foreign {
 		v.State = Foreign

@@ -167,7 +167,7 @@ func (c *checkCommand) suppressions() ([]check.Suppression, error) {
 // maxSuppressions is how many findings a file suppresses at most.
 const maxSuppressions = 1000
 
-// parseSuppressions reads TOML of [[suppress]] tables. All three keys are needed, and no others are
+// parseSuppressions reads TOML of an array of tables, "suppress". All three keys are needed, and no others are
 // taken.
 func parseSuppressions(text []byte) ([]check.Suppression, error) {
 	var file struct {

@@ -442,3 +442,33 @@ func TestNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFind holds that no text of settings breaks a check, a mend or a writer.
+func FuzzFind(f *testing.F) {
+	for _, v := range variants {
+		f.Add(strings.ReplaceAll(v, "; ", "\n"), uint8(0))
+	}
+	for _, c := range unsafeChanges {
+		f.Add(strings.ReplaceAll(c.code, "; ", "\n"), uint8(4))
+	}
+	for i, test := range versionTests {
+		f.Add(test.text, uint8(i))
+	}
+	f.Add(many, uint8(4))
+	versions := []string{"3.2", "4.2", "5.2.13", "6.0", "6.1"}
+	f.Fuzz(func(t *testing.T, text string, version uint8) {
+		p, err := settings.ReadDiffsettings("x", []byte(text))
+		if err != nil {
+			return
+		}
+		r, err := check.Find(p, check.Options{Django: versions[int(version)%len(versions)]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, finding := range r.Findings {
+			if finding.Text == "" || finding.Setting == "" || strings.ContainsAny(finding.Text, "\n\x1b") {
+				t.Errorf("%s says %q of %q", finding.Check.ID, finding.Text, finding.Setting)
+			}
+		}
+	})
+}

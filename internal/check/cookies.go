@@ -53,10 +53,10 @@ func (s *Subject) line(prefix string) string {
 
 // setsCookie is the part of a scenario in which the app sends a cookie as Django writes it, with
 // escapes for what does not print.
-func (s *Subject) setsCookie(path, prefix string) string {
+func (s *Subject) setsCookie(prefix string) string {
 	quoted := strconv.Quote(s.line(prefix))
 	escaped := strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-	return fmt.Sprintf("on %s app plain\non %s send Set-Cookie: %s\n", path, path, escaped)
+	return fmt.Sprintf("on / app plain\non / send Set-Cookie: %s\n", escaped)
 }
 
 // dropped is a check for a cookie that browsers refuse by one of the rules.
@@ -86,7 +86,7 @@ func dropped(c Check, rules ...rule.ID) Check {
 	c.Show.Scenario = func(s *Subject) (string, Sight) {
 		for _, prefix := range s.cookies() {
 			if id, refused := refusedBy(s, prefix); refused {
-				return s.setsCookie("/", prefix) + "visit " + s.url("https", "/") + "\n", Sight{Rule: id, Subject: s.text(prefix + "NAME")}
+				return s.setsCookie(prefix) + "visit " + s.url("https", "/") + "\n", Sight{Rule: id, Subject: s.text(prefix + "NAME")}
 			}
 		}
 		return "", Sight{}
@@ -175,7 +175,7 @@ func sentAcross(id rule.ID, wrong func(*Subject, string) bool) Proof {
 		setup, prefix := "", "SESSION_COOKIE_"
 		if !wrong(s, prefix) {
 			prefix = "CSRF_COOKIE_"
-			setup = s.setsCookie("/", prefix)
+			setup = s.setsCookie(prefix)
 		}
 		return crossSite(s, setup), Sight{Rule: id, Subject: s.text(prefix + "NAME")}
 	}}
@@ -240,7 +240,7 @@ var cookieChecks = []Check{
 		Show: Proof{Scenario: func(s *Subject) (string, Sight) {
 			for _, prefix := range s.cookies() {
 				if domain := strings.TrimPrefix(s.text(prefix+"DOMAIN"), "."); sharedDomain(s, prefix) {
-					return s.setsCookie("/", prefix) + fmt.Sprintf("visit %s\nvisit https://forgotten.%s/elsewhere\n", s.url("https", "/"), domain),
+					return s.setsCookie(prefix) + fmt.Sprintf("visit %s\nvisit https://forgotten.%s/elsewhere\n", s.url("https", "/"), domain),
 						Sight{Rule: "send-ok", Subject: s.text(prefix + "NAME")}
 				}
 			}
@@ -257,7 +257,7 @@ var cookieChecks = []Check{
 		Show: Proof{Steps: func(s *Subject) []Sight {
 			return []Sight{{Step: 4, Rule: "send-path", Subject: s.text("SESSION_COOKIE_NAME")}, {Step: 3, Rule: "note-default-path", Subject: s.text("SESSION_COOKIE_NAME")}}
 		}, Scenario: func(s *Subject) (string, Sight) {
-			return s.setsCookie("/", "CSRF_COOKIE_") + "visit " + s.url("https", "/") + "\nvisit " + s.url("https", "/") + "\n", Sight{Rule: "send-path", Subject: s.text("CSRF_COOKIE_NAME")}
+			return s.setsCookie("CSRF_COOKIE_") + "visit " + s.url("https", "/") + "\nvisit " + s.url("https", "/") + "\n", Sight{Rule: "send-path", Subject: s.text("CSRF_COOKIE_NAME")}
 		}},
 		Mend: mendEach("PATH", "/", widePath),
 	},
@@ -270,7 +270,7 @@ var cookieChecks = []Check{
 		Show: Proof{Steps: func(s *Subject) []Sight {
 			return []Sight{{Step: 3, Rule: "note-lifetime-capped", Subject: s.text("SESSION_COOKIE_NAME")}}
 		}, Scenario: func(s *Subject) (string, Sight) {
-			return s.setsCookie("/", "CSRF_COOKIE_") + "visit " + s.url("https", "/") + "\n", Sight{Rule: "note-lifetime-capped", Subject: s.text("CSRF_COOKIE_NAME")}
+			return s.setsCookie("CSRF_COOKIE_") + "visit " + s.url("https", "/") + "\n", Sight{Rule: "note-lifetime-capped", Subject: s.text("CSRF_COOKIE_NAME")}
 		}},
 		Mend: func(s *Subject) {
 			if tooOld(s, "SESSION_COOKIE_") {
@@ -295,7 +295,7 @@ var cookieChecks = []Check{
 			if s.cookieDomain(narrow) != "" {
 				narrow = "SESSION_COOKIE_"
 			}
-			return s.setsCookie("/", narrow) + fmt.Sprintf("visit %s\nvisit https://www.%s/elsewhere\n", s.url("https", "/"), s.plain),
+			return s.setsCookie(narrow) + fmt.Sprintf("visit %s\nvisit https://www.%s/elsewhere\n", s.url("https", "/"), s.plain),
 				Sight{Rule: "send-host-only", Subject: s.text(narrow + "NAME")}
 		}},
 		Mend: func(s *Subject) {

@@ -219,7 +219,7 @@ var djangoChecks = []Check{
 		Fix:   "Set SECURE_CROSS_ORIGIN_OPENER_POLICY = 'same-origin', or None to send none.",
 		Find: func(s *Subject) []Fault {
 			value := s.value("SECURE_CROSS_ORIGIN_OPENER_POLICY")
-			known := slices.Contains([]any{nil, "same-origin", "same-origin-allow-popups", "unsafe-none"}, comparable(value))
+			known := slices.Contains([]any{nil, "same-origin", "same-origin-allow-popups", "unsafe-none"}, plainly(value))
 			return when(s.security() && !known, "%s", s.show("SECURE_CROSS_ORIGIN_OPENER_POLICY"))
 		},
 		Show: Proof{Words: "The value does not run: the Guard refuses it."},
@@ -449,8 +449,8 @@ func findReferrerPolicy(s *Subject) []Fault {
 	return faults[:min(len(faults), 1)]
 }
 
-// comparable is a value that == can compare.
-func comparable(value any) any {
+// plainly is a value that == can compare.
+func plainly(value any) any {
 	switch value.(type) {
 	case nil, bool, int64, float64, string:
 		return value

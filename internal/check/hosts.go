@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -160,12 +161,7 @@ func always(string) bool { return true }
 
 // holdsText is holds for what was read as a string, so that an unread list does not count.
 func (s *Subject) holdsText(name, item string) bool {
-	for _, text := range s.texts(name) {
-		if text == item {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.texts(name), item)
 }
 
 // suffixPattern reports whether a pattern of ALLOWED_HOSTS is everything under a public suffix.

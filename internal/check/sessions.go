@@ -68,16 +68,16 @@ var sessionChecks = []Check{
 		Doc:   "A key that was replaced because it got out is then still the one that signs.",
 		Fix:   "Take the key out of SECRET_KEY_FALLBACKS, or make a new SECRET_KEY.",
 		Find: func(s *Subject) []Fault {
-			again := slices.ContainsFunc(s.fallbacks(), func(key any) bool { return comparable(key) == comparable(s.value("SECRET_KEY")) })
+			again := slices.ContainsFunc(s.fallbacks(), func(key any) bool { return plainly(key) == plainly(s.value("SECRET_KEY")) })
 			kept := len(s.fallbacks()) > 0 && !again
 			return append(when(again, "SECRET_KEY_FALLBACKS holds SECRET_KEY"),
 				only(Info, when(kept, "%d former keys are still accepted; take them out when SESSION_COOKIE_AGE has passed since the change", len(s.fallbacks())))...)
 		},
 		Show: Proof{Words: "A key is not tried in a run."},
 		Mend: func(s *Subject) {
-			key := comparable(s.value("SECRET_KEY"))
-			if slices.ContainsFunc(s.fallbacks(), func(k any) bool { return comparable(k) == key }) {
-				s.setAs("SECRET_KEY_FALLBACKS", slices.DeleteFunc(slices.Clone(s.fallbacks()), func(k any) bool { return comparable(k) == key }),
+			key := plainly(s.value("SECRET_KEY"))
+			if slices.ContainsFunc(s.fallbacks(), func(k any) bool { return plainly(k) == key }) {
+				s.setAs("SECRET_KEY_FALLBACKS", slices.DeleteFunc(slices.Clone(s.fallbacks()), func(k any) bool { return plainly(k) == key }),
 					line{code: "[k for k in SECRET_KEY_FALLBACKS if k != SECRET_KEY]"})
 			}
 		},

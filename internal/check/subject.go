@@ -85,8 +85,7 @@ func settingErrors(err error) []*lockstep.SettingError {
 		}
 		return all
 	}
-	var bad *lockstep.SettingError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*lockstep.SettingError](err); ok {
 		return []*lockstep.SettingError{bad}
 	}
 	return nil

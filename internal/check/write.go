@@ -20,7 +20,7 @@ func (r *Report) WriteText(w io.Writer) {
 	if len(r.Replaced) > 0 {
 		fmt.Fprintln(w, "\nThe run differs from the settings, which could not run as they are, in")
 		for _, x := range r.Replaced {
-			paragraph(w, "  ", fmt.Sprintf("%s = %s instead of %s: %s", x.Setting, x.Now, x.Was, x.Why))
+			paragraph(w, fmt.Sprintf("%s = %s instead of %s: %s", x.Setting, x.Now, x.Was, x.Why))
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", r.Summary())
@@ -95,18 +95,18 @@ func count(n int, what string) string {
 
 func (f *Finding) writeText(w io.Writer) {
 	fmt.Fprintf(w, "\n%-8s  %s  %s\n", f.Severity, f.Check.ID, f.Check.Title)
-	paragraph(w, "  ", fmt.Sprintf("%s (%s)", f.Text, f.Origin))
-	paragraph(w, "  ", f.Check.Doc)
+	paragraph(w, fmt.Sprintf("%s (%s)", f.Text, f.Origin))
+	paragraph(w, f.Check.Doc)
 	f.Evidence.writeText(w)
-	paragraph(w, "  ", "Do: "+f.Check.Fix)
+	paragraph(w, "Do: "+f.Check.Fix)
 }
 
 func (e *Evidence) writeText(w io.Writer) {
 	switch {
 	case e.Step > 0:
-		paragraph(w, "  ", fmt.Sprintf("Seen in step %d: %s", e.Step, e.told()))
+		paragraph(w, fmt.Sprintf("Seen in step %d: %s", e.Step, e.told()))
 	case e.Scenario != "":
-		paragraph(w, "  ", "Seen in a run of its own: "+e.told())
+		paragraph(w, "Seen in a run of its own: "+e.told())
 		for line := range strings.Lines(e.Scenario) {
 			if !strings.HasPrefix(line, "visit ") && !strings.HasPrefix(line, "expect ") {
 				fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
@@ -116,7 +116,7 @@ func (e *Evidence) writeText(w io.Writer) {
 			fmt.Fprintf(w, "    %s\n", request)
 		}
 	default:
-		paragraph(w, "  ", "Not shown by a run: "+e.Text)
+		paragraph(w, "Not shown by a run: "+e.Text)
 	}
 }
 
@@ -142,7 +142,7 @@ func (r *Report) writeRest(w io.Writer) {
 		fmt.Fprintln(w, "\nNot counted")
 	}
 	for _, f := range rest {
-		paragraph(w, "  ", fmt.Sprintf("%s  %s (%s): %s", f.Check.ID, f.Text, f.Origin, f.why()))
+		paragraph(w, fmt.Sprintf("%s  %s (%s): %s", f.Check.ID, f.Text, f.Origin, f.why()))
 	}
 	for _, x := range r.Unused {
 		fmt.Fprintf(w, "\nThe suppression of %s has nothing to suppress: take it out.\n", x.ID)
@@ -166,8 +166,9 @@ func (f *Finding) why() string {
 // lineWidth is that of a terminal of 120 columns with some margin.
 const lineWidth = 110
 
-// paragraph writes text in lines that begin with indent.
-func paragraph(w io.Writer, indent, text string) {
+// paragraph writes text in lines that are indented.
+func paragraph(w io.Writer, text string) {
+	const indent = "  "
 	line := indent
 	for word := range strings.FieldsSeq(text) {
 		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > lineWidth && strings.TrimSpace(line) != "" {

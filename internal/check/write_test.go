@@ -128,10 +128,10 @@ func TestSARIF(t *testing.T) {
 		if result.RuleIndex == nil || driver.Rules[*result.RuleIndex].ID != result.RuleID || result.Message.Text == "" || !slices.Contains(levels, result.Level) {
 			t.Errorf("result %+v", result)
 		}
-		if print := result.PartialFingerprints["lockstep/v1"]; print == "" || fingerprints[print] {
-			t.Errorf("fingerprint %q of %s is not its own", print, result.RuleID)
+		if its := result.PartialFingerprints["lockstep/v1"]; its == "" || fingerprints[its] {
+			t.Errorf("fingerprint %q of %s is not its own", its, result.RuleID)
 		} else {
-			fingerprints[print] = true
+			fingerprints[its] = true
 		}
 		for _, l := range result.Locations {
 			u, err := url.Parse(l.PhysicalLocation.ArtifactLocation.URI)
