@@ -36,9 +36,15 @@ func manyReport(t *testing.T) *check.Report {
 // TestExcuses holds what counts, what does not and why.
 func TestExcuses(t *testing.T) {
 	r := manyReport(t)
-	excuses := map[string]string{}
+	excuses, counting := map[string]string{}, 0
 	for _, f := range r.Findings {
 		excuses[f.Check.ID] += f.Excuse
+		if f.Excuse == "" {
+			counting++
+		}
+	}
+	if got := len(r.Counting()); got != counting || got < 5 {
+		t.Errorf("%d findings count, want %d", got, counting)
 	}
 	for id, want := range map[string]string{
 		"lockstep.W101": "", "lockstep.W180": "", "security.W009": "",
