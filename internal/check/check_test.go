@@ -472,3 +472,59 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+// What the texts of other Djangos have and have not, against 3.2 (django/conf/global_settings.py and
+// the release notes): they are not here to be asked.
+var otherDjangos = []struct {
+	version string   // that the text tells
+	without []string // settings of 3.2
+	with    string
+}{
+	{"3.2", []string{"DEFAULT_HASHING_ALGORITHM", "DEFAULT_AUTO_FIELD", "SECURE_REFERRER_POLICY"}, "SECURE_REFERRER_POLICY = 'same-origin'\n### FILE_CHARSET = 'utf-8'\n"}, // 2.2
+	{
+		"4.2",
+		[]string{"DEFAULT_HASHING_ALGORITHM", "PASSWORD_RESET_TIMEOUT_DAYS", "SECURE_BROWSER_XSS_FILTER", "CSRF_TRUSTED_ORIGINS"},
+		"### CSRF_COOKIE_MASKED = False\n### SECRET_KEY_FALLBACKS = []\n### SECURE_CROSS_ORIGIN_OPENER_POLICY = 'same-origin'\nCSRF_TRUSTED_ORIGINS = ['https://pay.shop.test']\n### USE_DEPRECATED_PYTZ = False\n",
+	},
+	{
+		"5.2",
+		[]string{"DEFAULT_HASHING_ALGORITHM", "PASSWORD_RESET_TIMEOUT_DAYS", "SECURE_BROWSER_XSS_FILTER", "CSRF_TRUSTED_ORIGINS", "USE_L10N", "USE_TZ"},
+		"### USE_TZ = True\n### SECRET_KEY_FALLBACKS = []\n### SECURE_CROSS_ORIGIN_OPENER_POLICY = 'same-origin'\nCSRF_TRUSTED_ORIGINS = ['https://pay.shop.test']\n### FORMS_URLFIELD_ASSUME_HTTPS = False\n",
+	},
+	{
+		"6.0",
+		[]string{"DEFAULT_HASHING_ALGORITHM", "PASSWORD_RESET_TIMEOUT_DAYS", "SECURE_BROWSER_XSS_FILTER", "CSRF_TRUSTED_ORIGINS", "USE_L10N", "USE_TZ"},
+		"### USE_TZ = True\n### SECRET_KEY_FALLBACKS = []\n### SECURE_CROSS_ORIGIN_OPENER_POLICY = 'same-origin'\n### SECURE_CSP = {}\n### SECURE_CSP_REPORT_ONLY = {}\n### SIGNED_COOKIE_LEGACY_SALT_FALLBACK = True\n",
+	},
+	{
+		"6.1",
+		[]string{"DEFAULT_HASHING_ALGORITHM", "PASSWORD_RESET_TIMEOUT_DAYS", "SECURE_BROWSER_XSS_FILTER", "CSRF_TRUSTED_ORIGINS", "USE_L10N", "USE_TZ"},
+		"### USE_TZ = True\n### SECRET_KEY_FALLBACKS = []\n### SECURE_CROSS_ORIGIN_OPENER_POLICY = 'same-origin'\n### SECURE_CSP = {}\n### SECURE_CSP_REPORT_ONLY = {}\n### SIGNED_COOKIE_LEGACY_SALT_FALLBACK = False\n",
+	},
+}
+
+// TestOtherDjangos holds that the text of a hardened project of any Django is read as of its version,
+// and that nothing is found but what that version leaves open.
+func TestOtherDjangos(t *testing.T) {
+	text, err := os.ReadFile("../../settings/testdata/hardened-3.2.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range otherDjangos {
+		var changed strings.Builder
+		for line := range strings.Lines(string(text)) {
+			name, _, _ := strings.Cut(strings.TrimPrefix(line, "### "), " ")
+			if !slices.Contains(other.without, name) {
+				changed.WriteString(line)
+			}
+		}
+		r := audit(t, changed.String()+other.with, check.Options{})
+		want := []string{}
+		if other.version == "6.0" {
+			want = []string{"lockstep.W185"} // which 6.0 has on by default
+		}
+		if got := ids(r.Counting(), every); r.Django != other.version || !slices.Equal(got, want) {
+			t.Errorf("%s: told to be %s by %s; found %v, want %v", other.version, r.Django, r.Because, got, want)
+		}
+	}
+}
