@@ -1,5 +1,5 @@
-// Package settings loads [lockstep.Settings] from files, from the environment and from
-// assignments on a command line, and tells of every value where it came from.
+// Package settings loads [lockstep.Settings] from files, from the environment, from assignments on a
+// command line and from a Django project, and tells of every value where it came from.
 //
 // Settings are called by Django's names everywhere:
 //
@@ -15,6 +15,12 @@
 // Whether values make sense together is checked by [lockstep.New], whose errors
 // [Origins.Locate] marks with the places of the values.
 //
+// # Django's own
+//
+// [ReadDiffsettings] reads what "python manage.py diffsettings" prints of a project, of any Django
+// from 2.2 to 6.1. A [Project] keeps every setting with its line, those that Lockstep has no field
+// for included, and is a source of the others; [WriteTOML] writes settings down.
+//
 // # None
 //
 // Python's None turns some settings off. TOML has no such word: there, false stands for it, and
@@ -23,5 +29,6 @@
 // # What it does not do
 //
 // It opens no files and reads no environment: their contents are arguments. It prints no
-// secrets: [Format] writes '…' for them, and errors leave them out.
+// secrets: [Format] and [Value.String] write '…' for them, and errors leave them out; [WriteTOML]
+// and [Literal] write what they are given.
 package settings
