@@ -39,32 +39,48 @@ type conn struct {
 	sums                                                bool   // the table has a column for them
 	scratch                                             []byte // for computing them
 	err                                                 error  // why this is no connection at all
+	prepared                                            []driver.Stmt
+}
+
+// Close closes the statements, without which SQLite would keep the connection open, and then it.
+func (c *conn) Close() error {
+	if c.err != nil {
+		return nil
+	}
+	var mistakes []error
+	for _, s := range c.prepared {
+		mistakes = append(mistakes, s.Close())
+	}
+	return errors.Join(append(mistakes, c.Conn.Close())...)
 }
 
 // connect opens a connection to a file that exists.
-func connect(ctx context.Context, path string, write bool) (c *conn, err error) {
-	return c, patiently(ctx, func() error {
-		dc, err := new(sqlite.Driver).Open(dataSource(path, write))
+//
+// SQLite waits for nobody itself: the waiting is done by patiently, which knows a context. FULL has
+// a commit reach the disk before it is acknowledged. What is deleted is overwritten, so that no
+// session that was ended can be found in the file.
+func connect(ctx context.Context, path string) (*conn, error) {
+	return dial(ctx, path, "rw", "busy_timeout(0)", "synchronous(full)", "secure_delete(1)", "cell_size_check(1)",
+		"trusted_schema(0)", "journal_size_limit("+strconv.Itoa(walLimit)+")")
+}
+
+// connectDamaged opens a file of which SQLite is to read what it can, even if it is shorter than it
+// says (which SQLite lets pass for who may mend a schema), and writes nothing.
+func connectDamaged(ctx context.Context, path string) (*conn, error) {
+	return dial(ctx, path, "ro", "writable_schema(1)")
+}
+
+func dial(ctx context.Context, path, mode string, pragmas ...string) (c *conn, err error) {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), OmitHost: true}
+	source := u.String() + "?" + url.Values{"mode": {mode}, "_pragma": pragmas}.Encode()
+	err = patiently(ctx, func() error {
+		opened, err := new(sqlite.Driver).Open(source)
 		if err == nil {
-			c = &conn{Conn: dc}
+			c = &conn{Conn: opened}
 		}
 		return err
 	})
-}
-
-// dataSource is the connection string. SQLite waits for nobody itself: the waiting is done by
-// patiently, which knows a context. FULL has a commit reach the disk before it is acknowledged.
-// What is deleted is overwritten, so that no session that was ended can be found in the file.
-func dataSource(path string, write bool) string {
-	mode := "ro"
-	if write {
-		mode = "rw"
-	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), OmitHost: true}
-	return u.String() + "?" + url.Values{"mode": {mode}, "_pragma": {
-		"busy_timeout(0)", "synchronous(full)", "secure_delete(1)", "cell_size_check(1)", "trusted_schema(0)",
-		"journal_size_limit(" + strconv.Itoa(walLimit) + ")",
-	}}.Encode()
+	return c, err
 }
 
 // patiently calls f until it does not find the database locked, for busyTimeout or until ctx is
@@ -94,8 +110,7 @@ func patiently(ctx context.Context, f func() error) error {
 
 // codeOf returns the result code of SQLite that err carries, or 0.
 func codeOf(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()
 	}
 	return lib.SQLITE_OK
@@ -128,7 +143,7 @@ func explain(err error) error {
 		return fmt.Errorf("the database is damaged: %w", err)
 	case code&0xff == lib.SQLITE_FULL:
 		return fmt.Errorf("no room for the database: free some space on its disk: %w", err)
-	case code&0xff == lib.SQLITE_READONLY:
+	case code&0xff == lib.SQLITE_READONLY, code&0xff == lib.SQLITE_CANTOPEN:
 		return fmt.Errorf("the database cannot be written: make the file and its folder writable: %w", err)
 	}
 	return err

@@ -6,7 +6,7 @@ import (
 )
 
 // Raw opens a connection to the database at path, beside any Store.
-func Raw(path string) (driver.Conn, error) { return connect(context.Background(), path, true) }
+func Raw(path string) (driver.Conn, error) { return connect(context.Background(), path) }
 
 // Exec executes SQL on what Raw opened, waiting for locks.
 func Exec(c driver.Conn, sql string) error {
@@ -18,3 +18,9 @@ func Ask(c driver.Conn, sql string) (rows []string, err error) {
 	err = patiently(context.Background(), func() (err error) { rows, err = c.(*conn).ask(sql); return err })
 	return rows, err
 }
+
+// DateText and ReadDate are the two ways of a moment.
+var (
+	DateText = dateText
+	ReadDate = readDate
+)

@@ -39,9 +39,13 @@ type file struct {
 }
 
 // establish makes the file one that can be opened, and says whose it is. A damaged one of ours is
-// set aside, and a new one has what could be proved of it.
-func (f *file) establish(ctx context.Context) (owner, error) {
+// set aside, and a new one has what could be proved of it. A file in which a running store met
+// damage is suspected, and read whole.
+func (f *file) establish(ctx context.Context, suspected bool) (owner, error) {
 	whose, damage, err := f.inspect(ctx)
+	if err == nil && damage == nil && whose == ours && suspected {
+		damage = f.verify(ctx)
+	}
 	switch {
 	case err != nil:
 		return whose, err
@@ -51,18 +55,6 @@ func (f *file) establish(ctx context.Context) (owner, error) {
 		return ours, f.create(ctx)
 	}
 	return whose, nil
-}
-
-// reestablish is establish for a file in which a running store met damage: it is read whole.
-func (f *file) reestablish(ctx context.Context) (owner, error) {
-	whose, damage, err := f.inspect(ctx)
-	if err == nil && damage == nil && whose == ours {
-		damage = f.verify(ctx)
-	}
-	if err == nil && damage != nil {
-		return ours, f.renew(ctx, whose, damage)
-	}
-	return whose, err
 }
 
 // inspect says whose file it is, and what damage it has, if any. An error is a reason for which it
@@ -80,12 +72,22 @@ func (f *file) inspect(ctx context.Context) (whose owner, damage, err error) {
 	case info.Size() == 0:
 		f.log.LogAttrs(ctx, slog.LevelWarn, "sessions: the file is empty; if it held sessions, they are lost", slog.String("path", f.path))
 		return nobody, f.orphans(), nil
+	case info.Size() < smallestPage: // SQLite would begin anew over it
+		if whose := judgeBytes(f.head()); whose == django {
+			return django, nil, errNoDatabase
+		}
+		return ours, errCut, nil
 	}
 	if damage := f.checkLog(); damage != nil && !f.elsewhere() && judgeBytes(f.head()) == ours {
 		return ours, damage, nil
 	}
 	return f.ask(ctx)
 }
+
+var (
+	errNoDatabase = errors.New("it is no database that can be read, and not ours, so it stays where it is: name another file")
+	errCut        = errors.New("the file is cut in its first page")
+)
 
 // orphans is the damage of having a log and no database.
 func (f *file) orphans() error {
@@ -100,7 +102,7 @@ var errOrphan = errors.New("the database is gone and its write-ahead log is ther
 func (f *file) checkLog() error {
 	wal, err := os.Open(f.path + "-wal")
 	if err != nil {
-		return nil //nolint:nilerr // no log, or one that SQLite will complain of
+		return nil // no log, or one that SQLite will complain of
 	}
 	defer wal.Close()
 	return checkLog(bufio.NewReaderSize(wal, headBytes))
@@ -136,7 +138,7 @@ func (f *file) ask(ctx context.Context) (whose owner, damage, err error) {
 
 // learn asks SQLite about the file, and whether it can be written.
 func (f *file) learn(ctx context.Context) (about facts, err error) {
-	c, err := connect(ctx, f.path, true)
+	c, err := connect(ctx, f.path)
 	if err != nil {
 		return facts{}, err
 	}
@@ -161,7 +163,7 @@ func (f *file) suspect(err error) (whose owner, damage, _ error) {
 		return django, nil, err
 	}
 	if whose = judgeBytes(f.head()); whose == django {
-		return django, nil, fmt.Errorf("it is not ours, so it stays where it is; if it is no database, name another file: %w", err)
+		return django, nil, fmt.Errorf("%w: %w", errNoDatabase, err)
 	}
 	return whose, err, nil
 }
@@ -180,7 +182,7 @@ func (f *file) writable() bool {
 // verify reads every page and every row, and returns the damage of the file. Rows whose sum does
 // not hold are reported and left: each ends when it is asked for.
 func (f *file) verify(ctx context.Context) error {
-	c, err := connect(ctx, f.path, true)
+	c, err := connect(ctx, f.path)
 	if err != nil {
 		return onlyDamage(err)
 	}
@@ -226,7 +228,7 @@ func (f *file) create(ctx context.Context) error {
 	if err := errors.Join(made.Chmod(fileMode), made.Close()); err != nil {
 		return err
 	}
-	c, err := connect(ctx, f.path, true)
+	c, err := connect(ctx, f.path)
 	if err != nil {
 		return err
 	}
@@ -256,7 +258,7 @@ func (c *conn) runAll(sqls []string) error {
 
 // syncFolder has the name of a new file survive a power failure, where folders can be synced.
 func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
+	folder, err := os.Open(dir) //nolint:gosec // where the store is
 	if err != nil {
 		return err
 	}
@@ -310,12 +312,12 @@ func (f *file) setAside() (aside string, err error) {
 // That a row is whole it proves itself; it was not ended meanwhile, because what is deleted is
 // overwritten, with its sum.
 func (f *file) salvage(ctx context.Context, aside string) (kept int) {
-	from, err := connect(ctx, aside, false)
+	from, err := connectDamaged(ctx, aside)
 	if err != nil {
 		return 0
 	}
 	defer from.Close()
-	to, err := connect(ctx, f.path, true)
+	to, err := connect(ctx, f.path)
 	if err != nil {
 		return 0
 	}

@@ -127,7 +127,7 @@ func playWrite(path string) error {
 			for n := 0; ; n++ {
 				key := fmt.Sprintf("r%sw%dn%d", round, i, n)
 				key += strings.Repeat("0", max(0, 32-len(key)))
-				if err := write(store, key); err != nil {
+				if err := makeAndChange(store, key); err != nil {
 					lines <- "error: " + err.Error()
 				}
 				lines <- key
@@ -140,8 +140,8 @@ func playWrite(path string) error {
 	return nil
 }
 
-// write makes a session, changes it, and ends it if its key says so.
-func write(store *sqlite.Store, key string) error {
+// makeAndChange makes a session, changes it, and ends it if its key says so.
+func makeAndChange(store *sqlite.Store, key string) error {
 	ctx := context.Background()
 	first, second := record("first of "+key), record("second of "+key)
 	if err := store.Save(ctx, key, session.Record{}, first); err != nil {

@@ -33,14 +33,15 @@ func dateText(t time.Time) string {
 	return t.Format("2006-01-02 15:04:05.000000")
 }
 
-// djangoDate is datetime_re of django/utils/dateparse.py, in the form that Django 3.2 to 6.1 agree on.
-var djangoDate = regexp.MustCompile(`^(\d{4}-\d{1,2}-\d{1,2})[T ](\d{1,2}:\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,6})\d{0,6})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?$`)
+// djangoDate is datetime_re of django/utils/dateparse.py, as Django 3.2 has it. Later ones read a
+// little more, which none of them writes.
+var djangoDate = regexp.MustCompile(`^(\d{4}-\d{1,2}-\d{1,2})[T ](\d{1,2}:\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,6})\d{0,6})?)?(Z|[+-]\d{2}(?::?\d{2})?)?$`)
 
 // readDate reads what Django would read in the column expire_date, a moment without a zone as UTC.
 // What it would not read is no date: ok is false.
 func readDate(text string) (t time.Time, ok bool) {
-	if t, err := time.Parse("2006-01-02 15:04:05", text); err == nil && readable(t) {
-		return t.Truncate(time.Microsecond), true
+	if t, err := time.Parse("2006-01-02 15:04:05", text); err == nil && written(text) && readable(t) {
+		return t, true
 	}
 	m := djangoDate.FindStringSubmatch(text)
 	if m == nil {
@@ -57,6 +58,13 @@ func readDate(text string) (t time.Time, ok bool) {
 	micros, _ := strconv.Atoi((fraction + "000000")[:6])
 	t = t.Add(time.Duration(micros)*time.Microsecond - zone(m[5]))
 	return t, true
+}
+
+// written reports whether a text that time.Parse read is one that Django writes: time.Parse also
+// takes more spaces, hours of one digit and more than microseconds.
+func written(text string) bool {
+	const seconds, micros, hour = len("2006-01-02 15:04:05"), len("2006-01-02 15:04:05.000000"), len("2006-01-02 ")
+	return (len(text) == seconds || len(text) == micros) && text[hour] != ' ' && text[hour+1] != ':'
 }
 
 // readable reports whether Python has a datetime of t.

@@ -80,8 +80,12 @@ func (c *conn) statements(sums bool) error {
 		{&c.rollback, "ROLLBACK", 0, 0},
 	} {
 		s, err := c.prepare(p.sql, p.parameters, p.columns)
+		if err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
 		*p.into = s
-		mistakes = append(mistakes, err)
+		c.prepared = append(c.prepared, s.stmt)
 	}
 	return errors.Join(mistakes...)
 }
@@ -194,6 +198,8 @@ const (
 	magic             = "SQLite format 3\x00"
 	headerSize        = 100
 	applicationOffset = 68
+	smallestPage      = 512
+	largestPage       = 65536
 )
 
 // judgeBytes says whose file it is by its first bytes, for a file that SQLite cannot read. Whose it

@@ -25,7 +25,7 @@ type Options struct {
 // error that says so.
 type Store struct {
 	file    *file
-	owner   owner // of the writer, once it is there
+	owner   owner      // of the writer, once it is there
 	readers chan *conn // those that nobody reads with
 	queue   chan *change
 	damage  chan error // what readers found
@@ -74,7 +74,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening sessions in %q: %w", path, explain(err))
 	}
-	go s.write(writer)
+	go s.write(writer) //nolint:gosec // it outlives ctx, which is for the opening alone
 	return s, nil
 }
 
@@ -84,7 +84,7 @@ func (s *Store) open(ctx context.Context, path string) (writer *conn, err error)
 		return nil, err
 	}
 	s.file.register(1)
-	if s.owner, err = s.file.establish(ctx); err == nil {
+	if s.owner, err = s.file.establish(ctx, false); err == nil {
 		writer, err = s.connect(ctx)
 	}
 	if err != nil {
@@ -102,8 +102,8 @@ func realPath(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real, nil
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved, nil
 	}
 	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 	return filepath.Join(folder, filepath.Base(path)), err
@@ -128,7 +128,7 @@ func (s *Store) connect(ctx context.Context) (*conn, error) {
 
 // prepare opens a connection and prepares its statements.
 func (f *file) prepare(ctx context.Context, whose owner) (*conn, error) {
-	c, err := connect(ctx, f.path, true)
+	c, err := connect(ctx, f.path)
 	if err != nil {
 		return nil, err
 	}
@@ -148,9 +148,7 @@ func (f *file) prepare(ctx context.Context, whose owner) (*conn, error) {
 
 func closeAll(all []*conn) {
 	for _, c := range all {
-		if c.err == nil {
-			_ = c.Close()
-		}
+		_ = c.Close()
 	}
 }
 

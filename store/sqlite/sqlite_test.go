@@ -36,13 +36,15 @@ func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "sessions.
 func open(t testing.TB, path string) (*sqlite.Store, *lines) {
 	t.Helper()
 	log := new(lines)
-	store, err := sqlite.Open(t.Context(), path, sqlite.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	store, err := sqlite.Open(t.Context(), path, sqlite.Options{Logger: logger(log)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
 	return store, log
 }
+
+func logger(l *lines) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // lines is a log.
 type lines struct {
@@ -89,9 +91,10 @@ func insert(t testing.TB, store *sqlite.Store, n int) map[string]session.Record 
 	var wg sync.WaitGroup
 	for i := range n {
 		key := fmt.Sprintf("%032d", i)
-		stored[key] = record(fmt.Sprintf("the session of %s %s", key, strings.Repeat("x", i%700)))
+		r := record(fmt.Sprintf("the session of %s %s", key, strings.Repeat("x", i%700)))
+		stored[key] = r
 		wg.Go(func() {
-			if err := store.Save(t.Context(), key, session.Record{}, stored[key]); err != nil {
+			if err := store.Save(t.Context(), key, session.Record{}, r); err != nil {
 				t.Error(err)
 			}
 		})

@@ -8,12 +8,10 @@ import (
 
 // The write-ahead log, see https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 const (
-	walHeaderSize   = 32
-	walFrameHeader  = 24
-	walMagic        = 0x377f0682 // the last bit is the byte order of the checksums
-	walVersion      = 3007000
-	smallestWALPage = 512
-	largestWALPage  = 65536
+	walHeaderSize  = 32
+	walFrameHeader = 24
+	walMagic       = 0x377f0682 // the last bit is the byte order of the checksums
+	walVersion     = 3007000
 )
 
 // errLog is the damage of a log: commits that were acknowledged are lost, and the database without
@@ -42,7 +40,7 @@ func checkLog(r io.Reader) error {
 	size := binary.BigEndian.Uint32(header[8:])
 	w.sum(header[:24])
 	if binary.BigEndian.Uint32(header)&^1 != walMagic || binary.BigEndian.Uint32(header[4:]) != walVersion ||
-		size < smallestWALPage || size > largestWALPage || size&(size-1) != 0 || !w.holds(header[24:]) {
+		size < smallestPage || size > largestPage || size&(size-1) != 0 || !w.holds(header[24:]) {
 		return errLog
 	}
 	return w.frames(r, header[16:24], int(size))

@@ -179,14 +179,17 @@ func (w *writer) undo(failure error) error {
 }
 
 // boundLog cuts the write-ahead log when it has grown beyond its limit, which it does while there
-// is always somebody reading. For that moment nobody of this process reads.
+// is always somebody reading.
 func (w *writer) boundLog(ctx context.Context) {
 	info, err := os.Stat(w.file.path + "-wal")
-	if err != nil || info.Size() < walLimit {
+	if err != nil || info.Size() < walLimit || w.conn.err != nil {
 		return
 	}
-	readers := w.takeReaders()
-	_, err = w.conn.ask("PRAGMA wal_checkpoint(TRUNCATE)")
+	readers := w.takeReaders() // for this moment nobody of this process reads
+	err = patiently(ctx, func() error {
+		_, err := w.conn.ask("PRAGMA wal_checkpoint(TRUNCATE)")
+		return err
+	})
 	for _, c := range readers {
 		w.readers <- c
 	}
@@ -206,7 +209,7 @@ func (w *writer) recover(ctx context.Context, damage error) {
 	}
 	w.recovered = now
 	closeAll(append(w.takeReaders(), w.conn))
-	whose, err := w.file.reestablish(ctx)
+	whose, err := w.file.establish(ctx, true)
 	if err == nil {
 		w.owner = whose
 		w.conn, err = w.connect(ctx)
