@@ -58,7 +58,7 @@ func erasing(key string) operation {
 		if err != nil || n > 0 {
 			return nil, err
 		}
-		_, _, err = c.lookUp(key)
+		_, _, _, err = c.lookUp(key) // the index may have led to the row of another
 		return nil, err
 	}
 }
@@ -66,11 +66,11 @@ func erasing(key string) operation {
 // discarding deletes the row of key if its sum still does not hold.
 func discarding(key string) operation {
 	return func(c *conn) (answer, failure error) {
-		found, verdict, err := c.lookUp(key)
-		if err != nil || found == nil || verdict != broken {
+		r, verdict, found, err := c.lookUp(key)
+		if err != nil || !found || verdict != broken {
 			return nil, err
 		}
-		_, err = c.discard.exec(found.id)
+		_, err = c.discard.exec(r.id)
 		return nil, err
 	}
 }
@@ -97,14 +97,14 @@ func (c *conn) withSum(args []any, key, date, data string) []any {
 
 // whyNot says why no row held what it should.
 func (c *conn) whyNot(key string) (answer, failure error) {
-	found, verdict, err := c.lookUp(key)
+	r, verdict, found, err := c.lookUp(key)
 	switch {
 	case err != nil:
 		return nil, err
-	case found == nil:
+	case !found:
 		return errNoRecord, nil
 	case verdict == broken:
-		_, err := c.discard.exec(found.id)
+		_, err := c.discard.exec(r.id)
 		return errNoRecord, err
 	}
 	return session.ErrConflict, nil

@@ -240,20 +240,35 @@ func (c *conn) ask(sql string) (values []string, err error) {
 	return values, err
 }
 
-// lookUp reads the row of key and judges it; found is nil when there is none.
-func (c *conn) lookUp(key string) (found *row, verdict condition, err error) {
-	err = c.find.each(func(values []driver.Value) error {
-		r := rowOf(values)
-		found = &r
-		return nil
-	}, key)
-	if err != nil || found == nil {
-		return nil, whole, err
+// first returns the values of the first row, or none, and looks for no second.
+func (s *statement) first(args ...any) (values []driver.Value, err error) {
+	s.set(args)
+	rows, err := s.stmt.(driver.StmtQueryContext).QueryContext(context.Background(), s.args)
+	if err != nil {
+		return nil, err
 	}
-	if verdict, c.scratch = found.judge(key, c.scratch); verdict == another {
-		return nil, another, errDamaged
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	switch err := rows.Next(s.row); err {
+	case nil:
+		return s.row, nil
+	case io.EOF:
+		return nil, nil
+	default:
+		return nil, err
 	}
-	return found, verdict, nil
+}
+
+// lookUp reads the row of key and judges it; found is false when there is none.
+func (c *conn) lookUp(key string) (r row, verdict condition, found bool, err error) {
+	values, err := c.find.first(key)
+	if err != nil || values == nil {
+		return row{}, whole, false, err
+	}
+	r = rowOf(values)
+	if verdict, c.scratch = r.judge(key, c.scratch); verdict == another {
+		return row{}, another, false, errDamaged
+	}
+	return r, verdict, true, nil
 }
 
 // rowOf reads the values of rowColumns. Damage may have made anything of a value; what is not of

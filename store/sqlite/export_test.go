@@ -24,3 +24,6 @@ var (
 	DateText = dateText
 	ReadDate = readDate
 )
+
+// LogCheckEvery is how many transactions lie between two looks at the size of the log.
+const LogCheckEvery = logCheckEvery

@@ -3,8 +3,11 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -125,8 +128,7 @@ func playWrite(path string) error {
 	for i := range 8 {
 		go func() {
 			for n := 0; ; n++ {
-				key := fmt.Sprintf("r%sw%dn%d", round, i, n)
-				key += strings.Repeat("0", max(0, 32-len(key)))
+				key := fmt.Sprintf("r%05sw%02dn%022d", round, i, n)
 				if err := makeAndChange(store, key); err != nil {
 					lines <- "error: " + err.Error()
 				}
@@ -157,7 +159,7 @@ func makeAndChange(store *sqlite.Store, key string) error {
 }
 
 // ended reports whether the writer ends the session of key.
-func ended(key string) bool { return strings.Contains(key, "n3") }
+func ended(key string) bool { return strings.HasSuffix(key, "3") }
 
 // TestLocked has another process hold the database.
 func TestLocked(t *testing.T) {
@@ -181,5 +183,46 @@ func TestLocked(t *testing.T) {
 	unlock()
 	if err := <-done; err != nil {
 		t.Errorf("saving while the lock was let go: %v", err)
+	}
+}
+
+// TestKilled kills a process at random moments while it saves, and looks for every session that it
+// was told was saved: all are there, as they were saved last, and those that were ended are not.
+func TestKilled(t *testing.T) {
+	rounds := 20
+	if soak() {
+		rounds = 200
+	}
+	path := diskPath(t)
+	said := map[string]bool{}
+	for round := range rounds {
+		t.Setenv("SQLITE_TEST_ROUND", fmt.Sprint(round))
+		p := play(t, "write", path)
+		p.said(t, "open")
+		time.AfterFunc(time.Duration(rand.IntN(100))*time.Millisecond, func() { _ = p.cmd.Process.Kill() })
+		for p.out.Scan() {
+			if key := p.out.Text(); len(key) == 32 {
+				said[key] = true
+			} else if p.cmd.ProcessState == nil && strings.HasPrefix(key, "error") {
+				t.Fatal(key)
+			}
+		}
+	}
+	store, log := open(t, path)
+	for key := range said {
+		r, err := store.Load(t.Context(), key)
+		switch {
+		case ended(key) && !errors.Is(err, fs.ErrNotExist):
+			t.Fatalf("%s was ended and is there, error %v", key, err)
+		case !ended(key) && (err != nil || string(r.Data) != "second of "+key):
+			t.Fatalf("%s is lost: %q, error %v", key, r.Data, err)
+		}
+	}
+	if log.String() != "" || len(setAside(t, path)) > 0 {
+		t.Errorf("a killed process left damage: %s", log)
+	}
+	t.Logf("%d sessions in %d processes that were killed", len(said), rounds)
+	if len(said) < rounds {
+		t.Error("too few to tell anything")
 	}
 }

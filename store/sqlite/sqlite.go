@@ -166,16 +166,16 @@ func (s *Store) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("sqlite.Stor
 // Load implements [session.Store]. A record whose checksum does not hold is removed and reported,
 // and Load answers that there is none.
 func (s *Store) Load(ctx context.Context, key string) (session.Record, error) {
-	found, verdict, err := s.read(ctx, key)
+	r, verdict, found, err := s.read(ctx, key)
 	switch {
 	case err != nil:
 		return session.Record{}, fmt.Errorf("loading a session: %w", explain(err))
+	case !found:
+		return session.Record{}, errNoRecord
 	case verdict == broken:
 		return session.Record{}, s.discard(ctx, key)
-	case found == nil:
-		return session.Record{}, errNoRecord
 	}
-	return found.record(), nil
+	return r.record(), nil
 }
 
 var (
@@ -185,20 +185,20 @@ var (
 )
 
 // read looks key up on a connection that nobody else uses.
-func (s *Store) read(ctx context.Context, key string) (found *row, verdict condition, err error) {
+func (s *Store) read(ctx context.Context, key string) (r row, verdict condition, found bool, err error) {
 	c, err := s.reader(ctx)
 	if err != nil {
-		return nil, 0, err
+		return row{}, whole, false, err
 	}
 	defer func() { s.readers <- c }()
 	err = patiently(ctx, func() (err error) {
-		found, verdict, err = c.lookUp(key)
+		r, verdict, found, err = c.lookUp(key)
 		return err
 	})
 	if isDamaged(err) {
 		s.report(err)
 	}
-	return found, verdict, err
+	return r, verdict, found, err
 }
 
 // reader waits for a connection to read with.

@@ -29,8 +29,24 @@ func record(data string) session.Record {
 	return session.Record{Data: []byte(data), Expires: later}
 }
 
-// newPath is where a database may be made.
-func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "sessions.db") }
+// newPath is where a database may be made: in memory, where there is such a folder, so that the tests
+// take the time of this package and not that of a disk which others use, too. What SQLite does is the
+// same.
+func newPath(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "lockstep-")
+	if err != nil {
+		return diskPath(t)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "sessions.db")
+}
+
+// diskPath is a path on a disk.
+func diskPath(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "sessions.db")
+}
 
 // open opens a store that is closed with the test, and returns what it logs.
 func open(t testing.TB, path string) (*sqlite.Store, *lines) {
@@ -115,7 +131,7 @@ func holds(t testing.TB, store *sqlite.Store, stored map[string]session.Record) 
 }
 
 func TestReopen(t *testing.T) {
-	path := newPath(t)
+	path := diskPath(t)
 	store, _ := open(t, path)
 	stored := insert(t, store, 100)
 	store.Close()
