@@ -57,8 +57,7 @@ func measure(b *testing.B, run func()) {
 
 func BenchmarkLoad(b *testing.B) {
 	store, key := benchStore(b)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := b.Context() // one that can be done
 	measure(b, func() {
 		for i := range b.N {
 			if _, err := store.Load(ctx, key(i)); err != nil {

@@ -44,7 +44,7 @@ type conn struct {
 
 // Close closes the statements, without which SQLite would keep the connection open, and then it.
 func (c *conn) Close() error {
-	if c.err != nil {
+	if c.Conn == nil {
 		return nil
 	}
 	var mistakes []error
@@ -204,7 +204,7 @@ func (s *statement) each(f func(row []driver.Value) error, args ...any) (err err
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for {
 		if err := rows.Next(s.row); err != nil {
-			if err == io.EOF { //nolint:errorlint // the contract of driver.Rows
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
@@ -248,14 +248,10 @@ func (s *statement) first(args ...any) (values []driver.Value, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	switch err := rows.Next(s.row); err {
-	case nil:
-		return s.row, nil
-	case io.EOF:
+	if err = rows.Next(s.row); errors.Is(err, io.EOF) {
 		return nil, nil
-	default:
-		return nil, err
 	}
+	return s.row, err
 }
 
 // lookUp reads the row of key and judges it; found is false when there is none.

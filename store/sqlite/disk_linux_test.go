@@ -69,7 +69,7 @@ func TestFull(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	dir := mount(t, "size=64m")
 	path := filepath.Join(dir, "sessions.db")
-	store, log := open(t, path)
+	store, _ := open(t, path)
 	stored := insert(t, store, 10)
 	store.Close()
 	readOnly(t, dir, syscall.MS_RDONLY)
@@ -82,7 +82,7 @@ func TestReadOnly(t *testing.T) {
 		t.Error("made a file on a disk that cannot be written")
 	}
 	readOnly(t, dir, 0)
-	store, log = open(t, path)
+	store, log := open(t, path)
 	holds(t, store, stored)
 	if err := store.Save(t.Context(), aKey, session.Record{}, record("x")); err != nil || log.String() != "" {
 		t.Errorf("error %v, log %s", err, log)

@@ -368,7 +368,9 @@ var opened = struct {
 func (f *file) register(change int) {
 	opened.Lock()
 	defer opened.Unlock()
-	opened.count[f.path] += change
+	if opened.count[f.path] += change; opened.count[f.path] == 0 {
+		delete(opened.count, f.path)
+	}
 }
 
 // elsewhere reports whether somebody else has the file open: another store of this process, or

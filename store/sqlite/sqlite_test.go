@@ -34,7 +34,7 @@ func record(data string) session.Record {
 // same.
 func newPath(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "lockstep-")
+	dir, err := os.MkdirTemp("/dev/shm", "lockstep-") //nolint:usetesting // see above
 	if err != nil {
 		return diskPath(t)
 	}
@@ -281,4 +281,59 @@ func TestPurgeAll(t *testing.T) {
 		t.Errorf("%d purged, error %v", n, err)
 	}
 	holds(t, store, stored)
+}
+
+// TestOpenTogether has many make the same file at the same moment.
+func TestOpenTogether(t *testing.T) {
+	path := newPath(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			store, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer store.Close()
+			if err := store.Save(t.Context(), fmt.Sprintf("%032d", i), session.Record{}, record("x")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	store, log := open(t, path)
+	for i := range 8 {
+		if _, err := store.Load(t.Context(), fmt.Sprintf("%032d", i)); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if log.String() != "" || len(setAside(t, path)) > 0 {
+		t.Errorf("log %s, set aside %q", log, setAside(t, path))
+	}
+}
+
+// TestOneOfManyFails gathers saves into one transaction, of which one cannot be made.
+func TestOneOfManyFails(t *testing.T) {
+	path := newPath(t)
+	store, _ := open(t, path)
+	makeFile(t, path, "CREATE TRIGGER refuse BEFORE INSERT ON django_session WHEN NEW.session_key = '"+aKey+"' BEGIN SELECT RAISE(ROLLBACK, 'refused'); END")
+	unlock := lock(t, path) // so that they gather
+	errs := make([]error, 64)
+	keys := make([]string, len(errs))
+	var wg sync.WaitGroup
+	for i := range errs {
+		if keys[i] = fmt.Sprintf("%032d", i); i == 40 {
+			keys[i] = aKey
+		}
+		wg.Go(func() { errs[i] = store.Save(context.Background(), keys[i], session.Record{}, record(keys[i])) })
+	}
+	time.Sleep(50 * time.Millisecond)
+	unlock()
+	wg.Wait()
+	for i, key := range keys {
+		r, err := store.Load(t.Context(), key)
+		if refused := key == aKey; (errs[i] != nil) != refused || errors.Is(err, fs.ErrNotExist) != refused || !refused && string(r.Data) != key {
+			t.Errorf("%s: saving: %v, loading: %v", key, errs[i], err)
+		}
+	}
 }

@@ -204,10 +204,15 @@ func (w *writer) boundLog(ctx context.Context) {
 // they are answered with the damage, until it does.
 func (w *writer) recover(ctx context.Context, damage error) {
 	now := w.file.now()
-	if w.owner != ours || now.Sub(w.recovered).Abs() < recoverEvery {
+	if now.Sub(w.recovered).Abs() < recoverEvery {
 		return
 	}
 	w.recovered = now
+	if w.owner != ours {
+		w.file.log.LogAttrs(ctx, slog.LevelError, "sessions: the database is damaged; it is not for sessions alone, so it stays as it is: restore it from a backup",
+			slog.String("path", w.file.path), slog.String("damage", damage.Error()))
+		return
+	}
 	closeAll(append(w.takeReaders(), w.conn))
 	whose, err := w.file.establish(ctx, true)
 	if err == nil {
