@@ -1,5 +1,5 @@
-// Package django reads and writes Django's bytes: signatures, session payloads, JSON, cookies,
-// paths, queries and dates, so that a Go program and a Django project can share them.
+// Package django reads and writes Django's bytes: signatures, session payloads, JSON, passwords,
+// cookies, paths, queries and dates, so that a Go program and a Django project can share them.
 //
 // # Signing
 //
@@ -27,6 +27,11 @@
 //
 // [MaskCSRFSecret] and [CSRFSecret] are the two halves of the cipher of django.middleware.csrf, and
 // [CSRFTokensMatch] compares. [SessionAuthHash] is what binds a login in a session to a password.
+//
+// # Passwords
+//
+// [MakePassword] and [CheckPassword] are make_password and check_password with Django's first hasher,
+// pbkdf2_sha256: the column password of auth_user.
 //
 // # What it does not do
 //
