@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,11 +25,14 @@ const expiredSince = 24 * time.Hour
 // browsers do when the URL holds an address, gets one for localhost, 127.0.0.1, ::1 and the
 // address it reached. A name that is malformed is refused with the alert unrecognized_name.
 //
+// The kept certificates, such as those of an earlier run that a browser has an exception for, are
+// used for the names they have until it is time to replace them.
+//
 // It speaks TLS 1.2 and 1.3, with forward secrecy and authenticated encryption only, and resumes
 // nothing, so that each connection shows the certificate that holds at that time. The time is
 // asked of now; nil is [time.Now].
-func (a *Authority) ServerConfig(now func() time.Time) *tls.Config {
-	return a.config(now, a.Issue)
+func (a *Authority) ServerConfig(now func() time.Time, kept ...tls.Certificate) *tls.Config {
+	return a.config(now, a.Issue, kept...)
 }
 
 // ExpiredConfig is [Authority.ServerConfig] with certificates that ended a day before now.
@@ -40,11 +44,14 @@ func (a *Authority) ExpiredConfig(now func() time.Time) *tls.Config {
 
 type issueFunc func(now time.Time, names ...string) (tls.Certificate, error)
 
-func (a *Authority) config(now func() time.Time, issue issueFunc) *tls.Config {
+func (a *Authority) config(now func() time.Time, issue issueFunc, kept ...tls.Certificate) *tls.Config {
 	if now == nil {
 		now = time.Now
 	}
 	cache := &cache{now: now, issue: issue, entries: make(map[string]entry)}
+	for i := range kept {
+		cache.keep(&kept[i])
+	}
 	return &tls.Config{
 		GetCertificate: cache.certificate,
 		Time:           now,
@@ -112,6 +119,20 @@ func (c *cache) get(key string, names []string) (*tls.Certificate, error) {
 	}
 	c.entries[key] = entry{certificate: &certificate, from: now.Add(-backdating), until: now.Add(Lifetime - renewWithin)}
 	return &certificate, nil
+}
+
+// keep enters a certificate of an earlier run under each of its names.
+func (c *cache) keep(certificate *tls.Certificate) {
+	leaf := certificate.Leaf
+	names := slices.Clone(leaf.DNSNames)
+	for _, address := range leaf.IPAddresses {
+		names = append(names, address.String())
+	}
+	for _, name := range names {
+		c.makeRoom()
+		c.order = append(c.order, name)
+		c.entries[name] = entry{certificate: certificate, from: leaf.NotBefore, until: replaceAt(leaf)}
+	}
 }
 
 func (c *cache) makeRoom() {
