@@ -272,7 +272,7 @@ func checkUsername(name string) string {
 	case len(name) > maxUsername:
 		return fmt.Sprintf("At most %d characters, please.", maxUsername)
 	case strings.ContainsFunc(name, notInUsername):
-		return "Letters from a to z, digits and @ . + - _ only, please."
+		return "Letters a to z, digits and @.+-_ only, please."
 	}
 	return ""
 }
