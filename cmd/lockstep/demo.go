@@ -24,7 +24,9 @@ type demoCommand struct {
 
 	Serve  bool   `help:"Keep the site of the lesson up for your own browser, on one port that speaks HTTP and TLS."`
 	Listen string `placeholder:"HOST:PORT" help:"Where --serve listens, on loopback; when the port is busy another one is taken. Default: localhost:8443."`
-	CAOut  string `name:"ca-out" placeholder:"FILE" help:"With --serve: write the certificate of the temporary CA to FILE."`
+	CAOut  string `name:"ca-out" placeholder:"FILE" help:"With --serve: write the certificate of the site's CA to FILE."`
+	State  string `placeholder:"DIR" type:"path" help:"With --serve: the folder in which accounts, sessions and keys are kept, so that they are there at the next start. Default: lockstep/demo in the user's folder for state."`
+	Memory bool   `help:"With --serve: keep nothing; accounts and sessions end with the program."`
 }
 
 // Help is shown below the flags.
@@ -47,8 +49,8 @@ func (c *demoCommand) Run(ctx context.Context, p *program) error {
 		return &usageError{errors.New("--format and -v are about the lesson, which --serve does not run"), "leave --serve out, or the other"}
 	case c.Serve:
 		return c.serve(ctx, p)
-	case c.CAOut != "" || c.Listen != "":
-		return &usageError{errors.New("--ca-out and --listen go with --serve"), "lockstep demo --serve keeps the site up"}
+	case c.CAOut != "" || c.Listen != "" || c.State != "" || c.Memory:
+		return &usageError{errors.New("--ca-out, --listen, --state and --memory go with --serve"), "lockstep demo --serve keeps the site up"}
 	}
 	lesson := scenario.LessonSettings(lessonHost)
 	changed, err := c.settings(lesson)

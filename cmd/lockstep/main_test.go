@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"exits":   exits,
 			"answers": answers,
 			"pause":   pause,
+			"appears": appears,
 		},
 	})
 }
@@ -88,6 +89,18 @@ func answers(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("nothing listens on %s", args[0])
+}
+
+// appears FILE REGEXP waits until a file that a command writes holds a text.
+func appears(ts *testscript.TestScript, _ bool, args []string) {
+	wanted := regexp.MustCompile(args[1])
+	for range 200 {
+		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && wanted.Match(text) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not hold %s", args[0], args[1])
 }
 
 // pause DURATION waits, where there is nothing to ask.
