@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -215,6 +216,45 @@ func TestStreamsEndOnInterrupt(t *testing.T) {
 	}
 	if _, err := io.ReadAll(lines); err != nil {
 		t.Errorf("the stream ends with %v", err)
+	}
+}
+
+// A request that is under way at Ctrl-C is answered.
+func TestRequestsEndOnInterrupt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	site := startSite(t, "--memory", "--ca-out", ca, "--listen", "localhost:"+freePort(t))
+	address := strings.TrimPrefix(site.base, "https://")
+	config := newPerson(t, ca).Transport.(*http.Transport).TLSClientConfig
+	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST /login HTTP/1.1\r\nHost: "+address+"\r\nOrigin: "+site.base+"\r\nCookie: csrftoken="+strings.Repeat("a", 32)+
+		"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // the body is being read
+		t.Fatalf("%q, %v", line, err)
+	}
+	answers.ReadString('\n')
+	site.cmd.Process.Signal(os.Interrupt)
+	for { // until it takes no more connections
+		more, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			break
+		}
+		more.Close()
+		time.Sleep(time.Millisecond)
+	}
+	io.WriteString(conn, "username=a")
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, " 403 ") { // for want of a token
+		t.Errorf("%q, %v", line, err)
+	}
+	conn.Close()
+	if state := site.end(os.Interrupt); state.ExitCode() != exitOK {
+		t.Errorf("%v", state)
 	}
 }
 

@@ -572,13 +572,26 @@ type reader struct {
 
 func (v *visitor) stream(path string) *reader {
 	v.t.Helper()
-	r := v.request(http.MethodGet, path, nil)
-	response, err := v.client.Do(r)
+	ctx, cancel := context.WithTimeout(v.t.Context(), 20*time.Second) // one that does not end fails, and does not hang
+	v.t.Cleanup(cancel)
+	response, err := v.client.Do(v.request(http.MethodGet, path, nil).WithContext(ctx))
 	if err != nil {
 		v.t.Fatal(err)
 	}
 	v.t.Cleanup(func() { response.Body.Close() })
 	return &reader{response, bufio.NewScanner(response.Body)}
+}
+
+// end reads the stream to its end, which has to be one.
+func (r *reader) end(t *testing.T) (events []string) {
+	t.Helper()
+	for event := r.next(); event != ""; event = r.next() {
+		events = append(events, event)
+	}
+	if err := r.lines.Err(); err != nil {
+		t.Errorf("the stream does not end: %v", err)
+	}
+	return events
 }
 
 // next returns the next event that has data, or "" when the stream has ended.
@@ -625,8 +638,8 @@ func TestStream(t *testing.T) {
 	if event := restarted.next(); !strings.Contains(event, "id: 1\n") {
 		t.Errorf("after a number of another feed: %q", event)
 	}
-	if a := v.get("/verdicts/stream"); a.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("one stream too many answers %d", a.StatusCode)
+	if many := v.stream("/verdicts/stream"); many.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("one stream too many answers %d", many.StatusCode)
 	}
 	restarted.Body.Close()
 	eventually(t, "a stream that was left is counted on", func() bool {
@@ -642,18 +655,15 @@ func TestStream(t *testing.T) {
 	})
 	// At a login the feed moves, and streams of the old session end.
 	v.login("ann", password, "")
-	for event := s.next(); event != ""; event = s.next() {
+	for _, event := range s.end(t) {
 		if strings.Contains(event, "<b>POST</b>") {
 			t.Error("the stream of the old session sees what comes after the login")
 		}
 	}
 	s = v.stream("/verdicts/stream?after=0")
 	v.logout()
-	var last string
-	for event := s.next(); event != ""; event = s.next() {
-		last = event
-	}
-	if !strings.Contains(last, "<b>POST</b>") || !strings.Contains(last, "session-cookie-deleted") {
+	events := s.end(t)
+	if last := events[len(events)-1]; !strings.Contains(last, "<b>POST</b>") || !strings.Contains(last, "session-cookie-deleted") {
 		t.Errorf("the last event is not the logout: %q", last)
 	}
 }
@@ -677,7 +687,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if ok() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 	}
 	t.Error(what)
 }
