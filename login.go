@@ -264,7 +264,7 @@ func (x *exchange) recordUser(id string, by rule.ID) {
 	}
 	user := "AnonymousUser"
 	if authenticates(by) {
-		user = id
+		user = "user " + id
 	}
 	x.rec.Record(rule.Verdict{
 		Side: rule.Site, Question: rule.IsAuthenticated, Subject: x.guard.site.SessionCookieName,

@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -21,19 +23,16 @@ type Act struct {
 type Asked struct {
 	Title    string
 	Question rule.Question
-	Subject  string // "" stands for any
-	Yes, No  string // the question, when the verdict is yes and when it is no
+	Subject  string  // "" stands for any
+	Note     rule.ID // what the verdict has to note, which then is the answer; "" for none
+	Yes, No  string  // the question, when the verdict is yes and when it is no
 }
 
 // TellAct tells a run in which each visit has a title. A visit with a second title is two steps: what
 // went over http, and what followed over https.
 func TellAct(run Run, act Act, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s := Story{Run: run, Cookies: act.Cookies, Called: act.Name, lookup: lookup}
-	for i := range run.Visits {
-		for _, part := range partsOf(&run.Visits[i]) {
-			s.Steps = append(s.Steps, s.actStep(part))
-		}
-	}
+	s.actSteps()
 	s.Variables = s.trackAct(act)
 	for _, q := range act.Questions {
 		s.Moments = append(s.Moments, s.answer(q)...)
@@ -41,27 +40,51 @@ func TellAct(run Run, act Act, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	return s
 }
 
+// actSteps tells the parts of the visits, one after the other.
+func (s *Story) actSteps() {
+	held := map[string]map[string]string{} // by whose browser it is, the values of cookies
+	for i := range s.Run.Visits {
+		for _, part := range partsOf(&s.Run.Visits[i]) {
+			if held[part.as] == nil {
+				held[part.as] = map[string]string{}
+			}
+			s.Steps = append(s.Steps, s.actStep(part, held[part.as]))
+		}
+	}
+}
+
+// plainAct is how a run with titles is told when nobody says what it is about.
+func plainAct(run Run) Act {
+	a := Act{Name: "the run", Cookies: cookieNames(run), Variables: []string{"request.is_secure()", "request.user", "known HSTS hosts"}}
+	a.Cookies = a.Cookies[:min(len(a.Cookies), maxTold)]
+	for _, name := range a.Cookies {
+		a.Variables = append(a.Variables, "cookie "+name)
+	}
+	return a
+}
+
 // A titled part of a visit is a step.
 type titled struct {
 	title string
+	as    string // whose browser; "" is the person's
 	hops  []*Hop
-	first bool // of the run
 }
 
 func partsOf(v *Visit) []titled {
 	hops := pointers(v.Hops)
 	if v.Then == "" {
-		return []titled{{title: v.Title, hops: hops}}
+		return []titled{{v.Title, v.As, hops}}
 	}
 	cut := slices.IndexFunc(hops, (*Hop).Secure)
 	if cut < 0 {
 		cut = len(hops)
 	}
-	return []titled{{title: v.Title, hops: hops[:cut]}, {title: v.Then, hops: hops[cut:]}}
+	return []titled{{v.Title, v.As, hops[:cut]}, {v.Then, v.As, hops[cut:]}}
 }
 
-func (s *Story) actStep(part titled) Step {
-	step := Step{Number: len(s.Steps) + 1, Title: part.title, Action: part.title, hops: part.hops, reached: len(part.hops) > 0}
+// actStep tells one part. The values that cookies had before are in values, by name, and are kept up to date.
+func (s *Story) actStep(part titled, values map[string]string) Step {
+	step := Step{Number: len(s.Steps) + 1, Title: part.title, As: part.as, Action: part.title, hops: part.hops, reached: len(part.hops) > 0}
 	if !step.reached {
 		step.Condition, step.Result, step.Sent = none, "not reached", none
 		return step
@@ -72,7 +95,7 @@ func (s *Story) actStep(part titled) Step {
 		step.Action += fmt.Sprintf(", upgraded before it leaves (%s)", v.Rule)
 	}
 	step.Condition = strings.Join(conditions(part.hops), ", ")
-	step.Result = result(part.hops) + s.changed(part.hops)
+	step.Result = result(part.hops) + s.changed(part.hops, values)
 	step.Sent = s.sent(step.Number == 1, part.hops)
 	for _, h := range part.hops {
 		step.Parts = append(step.Parts, Part{Request: requestLine(h)})
@@ -87,7 +110,7 @@ func (s *Story) actStep(part titled) Step {
 // person for in the end.
 func conditions(hops []*Hop) []string {
 	all := []string{condition(hops[0])}
-	if v, ok := hops[0].Verdict(rule.CheckCSRF, ""); ok && hops[0].Method != "GET" {
+	if v, ok := hops[0].Verdict(rule.CheckCSRF, ""); ok && hops[0].Method != http.MethodGet {
 		all = append(all, "csrf="+pythonBool(v.Yes))
 	}
 	for _, h := range slices.Backward(hops) {
@@ -98,25 +121,54 @@ func conditions(hops []*Hop) []string {
 	return all
 }
 
-// changed is what the answers did to the cookies, and to what the browser knows of the host.
-func (s *Story) changed(hops []*Hop) string {
+// changed is what the answers did to the cookies in the end, and to what the browser knows of the host.
+func (s *Story) changed(hops []*Hop, values map[string]string) string {
 	var text strings.Builder
-	for _, h := range hops {
-		for _, v := range s.storeVerdicts(h) {
-			switch {
-			case !v.Yes:
-				fmt.Fprintf(&text, "; sets %s: %s", called(v.Subject), s.storing(v))
-			case deleted(h, v.Subject):
-				fmt.Fprintf(&text, "; deletes %s", called(v.Subject))
-			default:
-				fmt.Fprintf(&text, "; sets %s: the browser stores it", called(v.Subject))
-			}
+	for _, name := range s.Cookies {
+		if h, v, ok := lastStored(hops, name); ok {
+			fmt.Fprintf(&text, "; %s", s.fateTold(h, v, values))
 		}
+	}
+	for _, h := range hops {
 		if v, ok := h.Verdict(rule.StoreHSTS, ""); ok {
 			fmt.Fprintf(&text, "; HSTS: %s", v.Rule)
 		}
 	}
 	return text.String()
+}
+
+// lastStored is the last verdict on storing a cookie among some hops, and the hop at which it fell.
+func lastStored(hops []*Hop, name string) (*Hop, rule.Verdict, bool) {
+	for _, h := range slices.Backward(hops) {
+		if all := h.All(rule.StoreCookie); len(all) > 0 {
+			for _, v := range slices.Backward(all) {
+				if v.Subject == name {
+					return h, v, true
+				}
+			}
+		}
+	}
+	return nil, rule.Verdict{}, false
+}
+
+// fateTold says what an answer that set a cookie did: whether it is new, another, or the same as before.
+func (s *Story) fateTold(h *Hop, v rule.Verdict, values map[string]string) string {
+	name, before := called(v.Subject), values[v.Subject]
+	if v.Yes {
+		values[v.Subject] = setValue(h, v.Subject)
+	}
+	switch {
+	case !v.Yes:
+		return fmt.Sprintf("sets %s: %s", name, s.storing(v))
+	case deleted(h, v.Subject):
+		delete(values, v.Subject)
+		return "deletes " + name
+	case before == "":
+		return "sets " + name + ": the browser stores it"
+	case before == values[v.Subject]:
+		return "renews " + name
+	}
+	return "sets " + name + " to another value"
 }
 
 // deleted reports whether the browser no longer holds a cookie after a hop that set it.
@@ -132,7 +184,7 @@ func (s *Story) trackAct(act Act) []Variable {
 	}
 	for _, name := range s.Cookies {
 		all = append(all,
-			s.follow("cookie "+name, false, func(st *Step, before string) string { return fateInAct(st, name, before) }),
+			s.follow("cookie "+called(name), false, func(st *Step, before string) string { return fateInAct(st, name, before) }),
 			s.follow("value of "+name, false, valueOf(name)))
 	}
 	all = append(all, s.follow("known HSTS hosts", false, func(st *Step, _ string) string { return hstsNames(st) }))
@@ -235,10 +287,13 @@ func (s *Story) answer(q Asked) []Moment {
 			continue
 		}
 		for _, h := range s.Steps[i].hops {
-			if v, ok := h.Verdict(q.Question, q.Subject); ok {
-				if text := choose(v.Yes, q.Yes, q.No); text != "" {
-					return []Moment{s.moment(s.Steps[i].Number, text, "", v)}
-				}
+			v, ok := h.Verdict(q.Question, q.Subject)
+			if !ok || q.Note != "" && !slices.Contains(v.Notes, q.Note) {
+				continue
+			}
+			if text := choose(v.Yes, q.Yes, q.No); text != "" {
+				v.Rule = cmp.Or(q.Note, v.Rule)
+				return []Moment{s.moment(s.Steps[i].Number, text, "", v)}
 			}
 		}
 	}

@@ -34,6 +34,7 @@ type line struct {
 type requestLines struct {
 	Title    string         `json:"title,omitempty"`
 	Then     string         `json:"then,omitempty"`
+	As       string         `json:"as,omitempty"`
 	Typed    string         `json:"typed"`
 	From     string         `json:"from,omitempty"`
 	At       time.Time      `json:"at"`
@@ -55,7 +56,7 @@ func (r *Run) WriteJSON(w io.Writer) error {
 	for i, visit := range r.Visits {
 		for j, h := range visit.Hops {
 			head := line{Schema: Schema, Kind: "hop", Visit: i + 1, Hop: j + 1, Request: &requestLines{
-				Title: visit.Title, Then: visit.Then,
+				Title: visit.Title, Then: visit.Then, As: visit.As,
 				Typed: visit.Typed, From: visit.From, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
 				Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
 			}}
@@ -131,7 +132,7 @@ func (r *Run) add(l line) error {
 	case l.Kind == "hop" && l.Request != nil:
 		q := l.Request
 		if l.Visit == len(r.Visits)+1 && l.Hop == 1 {
-			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, Typed: q.Typed, From: q.From})
+			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, As: q.As, Typed: q.Typed, From: q.From})
 		}
 		if l.Visit != len(r.Visits) || l.Hop != len(r.Visits[l.Visit-1].Hops)+1 {
 			return fmt.Errorf("hop %d of visit %d is out of order", l.Hop, l.Visit)

@@ -296,11 +296,7 @@ func (r *Run) LoginVerdict() (v rule.Verdict, ok bool) {
 func TellLogin(run Run, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s := Story{Run: run, lookup: lookup}
 	s.aboutAll()
-	for i := range run.Visits {
-		for _, part := range partsOf(&run.Visits[i]) {
-			s.Steps = append(s.Steps, s.actStep(part))
-		}
-	}
+	s.actSteps()
 	s.Variables = s.trackLogin()
 	s.Moments = slices.Concat(s.loginMoment(), s.lastMoments(), s.httpMoment(), s.storeMoments())
 	return s

@@ -17,6 +17,7 @@ type Run struct {
 type Visit struct {
 	Title string // what the visit is for, in an act; ""
 	Then  string // the same of the part over https, when the two are to be told apart
+	As    string // whose browser made it, when it is not the person's
 	Typed string // the URL as it was asked for
 	From  string // the page that led there; "" when a person typed the URL
 	Hops  []Hop  // never empty

@@ -33,6 +33,7 @@ const maxTold = 50
 type Step struct {
 	Number    int
 	Title     string // in an act
+	As        string // in an act: whose browser; "" is the person's
 	Action    string
 	Condition string
 	Result    string
@@ -57,7 +58,11 @@ type Part struct {
 
 // Tell recognises the lesson in run. about names the cookie it is about; when it is empty the story
 // is about every cookie that the site set.
+// A run whose visits have titles is told as an act instead.
 func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
+	if len(run.Visits) > 0 && run.Visits[0].Title != "" {
+		return TellAct(run, plainAct(run), lookup)
+	}
 	s := Story{Run: run, Cookies: []string{about}, lookup: lookup}
 	if about == "" {
 		s.aboutAll()
@@ -243,11 +248,7 @@ func outcome(h *Hop) string {
 		return text
 	}
 	text := fmt.Sprintf("%d, %s", status, processed(status))
-	for _, q := range []rule.Question{rule.AllowHost, rule.CheckCSRF} {
-		if v, ok := h.Verdict(q, ""); ok && !v.Yes {
-			text += " (" + string(v.Rule) + ")"
-		}
-	}
+	text += refusedBy(h)
 	if v, ok := h.Verdict(rule.LoadSession, ""); ok && v.Yes {
 		text += ", session read"
 	}
@@ -255,6 +256,16 @@ func outcome(h *Hop) string {
 		text += fmt.Sprintf(" (%s)", h.Response.Text)
 	}
 	return text
+}
+
+// refusedBy names the rule by which the Guard refused a request, in parentheses.
+func refusedBy(h *Hop) string {
+	for _, q := range []rule.Question{rule.AllowHost, rule.CheckCSRF} {
+		if v, ok := h.Verdict(q, ""); ok && !v.Yes {
+			return " (" + string(v.Rule) + ")"
+		}
+	}
+	return ""
 }
 
 func processed(status int) string {

@@ -48,7 +48,7 @@ func (s *Story) follow(name string, detail bool, after func(st *Step, before str
 	v := Variable{Name: name, Detail: detail, Values: []string{none}}
 	for i := range s.Steps {
 		before := v.Values[i]
-		if s.Steps[i].reached {
+		if s.Steps[i].reached && s.Steps[i].As == "" { // the variables are those of the person's browser
 			before = after(&s.Steps[i], before)
 		}
 		v.Values = append(v.Values, before)
