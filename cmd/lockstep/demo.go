@@ -18,6 +18,7 @@ const lessonHost = "shop.test"
 
 type demoCommand struct {
 	output
+	Act string   `enum:"1,2,3,all" default:"1" help:"1: the lesson. 2: a login with a CSRF token, a forged form, a logout. 3: HSTS. One of ${enum}."`
 	Set []string `sep:"none" placeholder:"SETTING=VALUE" help:"Run it under another setting, such as SESSION_COOKIE_SECURE=False; may be repeated. Rows that change against the lesson are marked."`
 
 	ListSettings bool `help:"List the settings that --set takes, with their defaults."`
@@ -52,23 +53,7 @@ func (c *demoCommand) Run(ctx context.Context, p *program) error {
 	case c.CAOut != "" || c.Listen != "" || c.State != "" || c.Memory:
 		return &usageError{errors.New("--ca-out, --listen, --state and --memory go with --serve"), "lockstep demo --serve keeps the site up"}
 	}
-	lesson := scenario.LessonSettings(lessonHost)
-	changed, err := c.settings(lesson)
-	if err != nil {
-		return err
-	}
-	story, err := lessonStory(ctx, changed)
-	if err != nil {
-		return err
-	}
-	if len(c.Set) > 0 {
-		was, err := lessonStory(ctx, lesson)
-		if err != nil {
-			return err
-		}
-		story.Compare(was, c.changes())
-	}
-	return c.print(p, story)
+	return c.acts(ctx, p)
 }
 
 // settings are those of the lesson, with the changes of the command line.
@@ -118,27 +103,30 @@ func lessonStory(ctx context.Context, s lockstep.Settings) (*trace.Story, error)
 	return tell(run, s.SessionCookieName)
 }
 
-// print writes the story between a line that says what ran and one that says what to try next. A
-// format for programs gets neither.
-func (c *demoCommand) print(p *program, s *trace.Story) error {
-	talk := c.Format == "table" || c.Format == "transcript"
-	if talk {
-		fmt.Fprintf(p.stdout, "The lesson, executed: http://%s/ behind the Guard%s.\n\n", lessonHost, c.under())
-	}
-	if err := c.output.print(p, s); err != nil {
-		return err
-	}
-	if talk {
-		fmt.Fprintf(p.stdout, "\nExecuted just now over real sockets and real TLS; nothing above was typed in. Try next:\n%s", c.next())
-	}
-	return nil
-}
-
 func (c *demoCommand) under() string {
 	if len(c.Set) == 0 {
 		return ""
 	}
 	return " under " + c.changes()
+}
+
+// again is the command line without its changes.
+func (c *demoCommand) again() string {
+	if c.Act == "1" {
+		return "lockstep demo"
+	}
+	return "lockstep demo --act " + c.Act
+}
+
+// whatIf is a change that shows in an act.
+func whatIf(act string) string {
+	switch act {
+	case "2":
+		return "CSRF_USE_SESSIONS=True"
+	case "3":
+		return "SECURE_HSTS_SECONDS=0"
+	}
+	return "SESSION_COOKIE_SECURE=False"
 }
 
 // next suggests what was not asked for yet.
@@ -148,9 +136,11 @@ func (c *demoCommand) next() string {
 		apt           bool
 		command, what string
 	}{
-		{len(c.Set) == 0, "lockstep demo --set SESSION_COOKIE_SECURE=False", "see what the setting was for"},
-		{len(c.Set) > 0, "lockstep demo", "the lesson itself, to compare"},
-		{!c.Verbose, "lockstep demo -v", "every request and verdict of each step"},
+		{len(c.Set) == 0, c.again() + " --set " + whatIf(c.Act), "see what the setting was for"},
+		{len(c.Set) > 0, c.again(), "the same without the change, to compare"},
+		{!c.Verbose, c.again() + " -v", "every request and verdict of each step"},
+		{c.Act != "2" && c.Act != "all", "lockstep demo --act 2", "a login, a forged form, a logout"},
+		{c.Act != "3" && c.Act != "all", "lockstep demo --act 3", "what HSTS does, and what it does not"},
 		{true, "lockstep explain send-secure-over-http", "a rule, its source, and its scenario run"},
 		{true, "lockstep demo --serve", "the same site for your own browser"},
 	} {

@@ -19,7 +19,7 @@ type Act struct {
 }
 
 // Acts returns the acts after the lesson, which is the first.
-func Acts() []Act { return []Act{hsts} }
+func Acts() []Act { return []Act{login, hsts} }
 
 // Run runs the act under s over real sockets and real TLS, and tells it. The settings that set
 // assigns, as "SESSION_COOKIE_SECURE=False", hold throughout, whatever the act itself sets.
@@ -74,11 +74,69 @@ visit http://shop.test/
 			Name: "act 3", Cookies: []string{s.SessionCookieName},
 			Variables: []string{"request.is_secure()", "known HSTS hosts", "cookie " + s.SessionCookieName},
 			Questions: []trace.Asked{
-				{Title: "the first visit leaves in clear", Question: rule.UpgradeToHTTPS, No: "Why does the first visit leave in clear, although the site has HSTS?"},
+				{Title: "the first visit leaves in clear", Question: rule.UpgradeToHTTPS, No: "Why does the first visit leave in clear?"},
 				{Title: "the second visit is typed with http", Question: rule.UpgradeToHTTPS, Yes: "Why does the second visit not leave in clear?", No: "Why does the second visit leave in clear, too?"},
 				{Title: "a subdomain is another host", Question: rule.UpgradeToHTTPS, Yes: "Why is the subdomain upgraded already?", No: "Why is the subdomain not upgraded?"},
 				{Title: "another subdomain is upgraded, unvisited", Question: rule.UpgradeToHTTPS, Yes: "What does includeSubDomains do?", No: "Why is the subdomain still not upgraded?"},
 				{Title: "the site says max-age=0", Question: rule.StoreHSTS, Yes: "What does max-age=0 do?", No: "What does max-age=0 do?"},
+			},
+		}
+	},
+}
+
+// login is a login at the site that demo --serve keeps up: accounts and sessions in SQLite, a token in
+// each form.
+var login = Act{
+	Number: 2,
+	Title:  "A login: the session's key and the token change with it, a forged form is refused, and the logout clears what is really there",
+	Text: `
+site ada correct-horse
+step a visitor, not logged in yet
+visit https://shop.test/counter
+step a page that needs the login
+visit https://shop.test/account
+expect authenticated-no-login
+step the login form is sent with its token
+submit /login username=ada password=correct-horse
+expect csrf-ok
+expect note-session-key-cycled
+expect note-csrf-token-rotated
+expect authenticated-ok
+step the visitor comes again, logged in
+visit https://shop.test/account
+step a page of evil.test posts a form to this site
+from https://evil.test/
+post https://shop.test/account/password old=correct-horse new=stolen-horse again=stolen-horse
+expect csrf-origin-mismatch
+expect send-samesite-lax sessionid
+as thief
+steal sessionid
+as
+step the page to log out
+visit https://shop.test/logout
+step the form to log out is sent with its token
+submit /logout
+expect session-cookie-deleted
+step the page that needs the login, once more
+visit https://shop.test/account
+as thief
+step a thief comes with a copy of the cookie
+visit https://shop.test/account
+expect session-unknown-key
+`,
+	tell: func(s lockstep.Settings) trace.Act {
+		session, token := s.SessionCookieName, s.CSRFCookieName
+		return trace.Act{
+			Name: "act 2", Cookies: []string{session, token},
+			Variables: []string{"request.user", "cookie " + session, "value of " + session, "value of " + token},
+			Questions: []trace.Asked{
+				{Title: "the login form is sent with its token", Question: rule.CheckCSRF, Yes: "Why is the login form accepted?", No: "Why is the login form refused?"},
+				{Title: "the login form is sent with its token", Question: rule.SaveSession, Note: "note-session-key-cycled", Yes: "Why does the session have another key after the login?"},
+				{Title: "the login form is sent with its token", Question: rule.SetCookie, Subject: token, Note: "note-csrf-token-rotated", Yes: "Why is the token another one, too?"},
+				{Title: "a page of evil.test posts a form to this site", Question: rule.SendCookie, Subject: session, Yes: "Why does the session cookie go along with the forged form?", No: "Why does the session cookie not go along with the forged form?"},
+				{Title: "a page of evil.test posts a form to this site", Question: rule.CheckCSRF, Yes: "Why is the forged form accepted?", No: "Why is the forged form refused, whatever cookies it has?"},
+				{Title: "the form to log out is sent with its token", Question: rule.SaveSession, Yes: "What does the logout clear?", No: "What does the logout clear?"},
+				{Title: "a thief comes with a copy of the cookie", Question: rule.LoadSession, Yes: "Why is the copied cookie still good?", No: "Why is the copied cookie worth nothing?"},
 			},
 		}
 	},

@@ -60,6 +60,7 @@ func Commands() []Command {
 		{"on PATH send HEADER: VALUE", "a line that the app adds to its answer at PATH; VALUE may hold Go escapes such as \\x01", parseOn},
 		{"on PATH status CODE", "the status with which the app answers at PATH", parseOn},
 		{"on PATH meanwhile OTHER", "another request with the same cookies goes to OTHER while the app is at PATH", parseOn},
+		{"site NAME PASSWORD", "the site of demo --serve answers instead of the app, with this account, and keeps accounts and sessions in SQLite", parseSite},
 		{"store CONDITION", "what the store of the sessions does from now on: ok, failed", parseStore},
 		{"network CONDITION", "what the network does from now on: " + strings.Join(conditionNames(), ", "), parseNetwork},
 		{"proxy HEADER [HTTP HTTPS]", "a proxy ends TLS before the site and says in HEADER by which scheme it was asked, as http and https or in those words", parseProxy},

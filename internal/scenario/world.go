@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,16 +32,17 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // A world is what a scenario runs in: a site behind the Guard, a network, a browser and a clock.
 type world struct {
-	ctx     context.Context //nolint:containedctx // a world lives as long as one run
-	base    lockstep.Settings
-	changes []string // settings, as assigned so far
-	fixed   []string // settings that hold whatever is assigned
-	app     *site.App
-	guard   *lockstep.Guard // nil: to be built from the settings before the next visit
-	store   fallible
-	started time.Time
-	passed  time.Duration // what the scenario has waited
-	sockets bool          // real time and real sockets
+	ctx      context.Context //nolint:containedctx // a world lives as long as one run
+	base     lockstep.Settings
+	changes  []string // settings, as assigned so far
+	fixed    []string // settings that hold whatever is assigned
+	app      *site.App
+	accounts *site.Accounts  // of the site that was opened; nil: the app answers
+	guard    *lockstep.Guard // nil: to be built from the settings before the next visit
+	store    fallible
+	started  time.Time
+	passed   time.Duration // what the scenario has waited
+	sockets  bool          // real time and real sockets
 
 	network condition
 	proxy   atomic.Pointer[proxy] // nil: the site is asked directly
@@ -55,7 +57,9 @@ type world struct {
 	handler   atomic.Pointer[http.Handler]
 	watch     trace.Watch
 	browsers  map[string]*browser.Browser
-	browser   *browser.Browser // one of them: the person's is called ""
+	browser   *browser.Browser                     // one of them: the person's is called ""
+	who       string                               // whose it is
+	pages     map[*browser.Browser]*trace.Document // that the others show
 	closers   []func()
 	dialers   map[certificate]func(ctx context.Context) (net.Conn, error)
 
@@ -71,8 +75,8 @@ func newWorld(ctx context.Context, base lockstep.Settings, sockets bool) (*world
 		store:    fallible{Store: &session.Memory{}},
 		header:   http.Header{},
 		network:  conditions["ok"],
-		browsers: map[string]*browser.Browser{},
-		dialers:  map[certificate]func(context.Context) (net.Conn, error){},
+		browsers: map[string]*browser.Browser{}, pages: map[*browser.Browser]*trace.Document{},
+		dialers: map[certificate]func(context.Context) (net.Conn, error){},
 	}
 	if sockets {
 		w.started = time.Now()
@@ -93,7 +97,7 @@ func (w *world) now() time.Time {
 }
 
 func (w *world) close() {
-	for _, c := range w.closers {
+	for _, c := range slices.Backward(w.closers) {
 		c()
 	}
 }
@@ -172,7 +176,7 @@ func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 	}
 	v, err := do(client)
 	w.page = client.Document
-	v.Title, v.Then = w.title, w.then
+	v.Title, v.Then, v.As = w.title, w.then, w.who
 	w.title, w.then = "", ""
 	if len(v.Hops) > 0 {
 		w.run.Visits = append(w.run.Visits, v)
@@ -202,12 +206,14 @@ func (w *world) lesson(target string) error {
 	return err
 }
 
-// as goes on with the browser of a name, which has nothing in it at first and shows no page.
+// as goes on with the browser of a name, which has nothing in it at first.
 func (w *world) as(name string) {
 	if w.browsers[name] == nil {
 		w.browsers[name] = &browser.Browser{}
 	}
-	w.browser, w.page = w.browsers[name], nil
+	w.pages[w.browser] = w.page
+	w.browser, w.who = w.browsers[name], name
+	w.page = w.pages[w.browser]
 }
 
 // steal puts a cookie of the person's browser into the present one.
@@ -270,7 +276,7 @@ func (w *world) serve() error {
 	if err != nil {
 		return err
 	}
-	guarded := w.guard.Wrap(w.app)
+	guarded := w.front(s.SessionCookieName)
 	w.handler.Store(&guarded)
 	return nil
 }
