@@ -99,7 +99,7 @@ func setAside(t testing.TB, path string) []string {
 	return slices.DeleteFunc(found, func(name string) bool { return strings.HasSuffix(name, "-wal") || strings.HasSuffix(name, "-shm") })
 }
 
-// soak reports whether what is drawn is to be drawn many more times.
+// soak reports whether LOCKSTEP_TEST_SOAK asks for what is drawn to be drawn many more times.
 func soak() bool { return os.Getenv("LOCKSTEP_TEST_SOAK") != "" }
 
 func write(t testing.TB, path string, file []byte) {

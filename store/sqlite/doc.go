@@ -14,8 +14,8 @@
 //
 // A database without that stamp is a Django project's. It needs the table django_session
 // (`python manage.py migrate`) and is used as it is: not stamped, not moved, its journal mode kept.
-// Both may use it at the same time, by day and by night; Django with USE_TZ = True, since it writes
-// local times without, which nobody else can read.
+// Both may use it at the same time; Django with USE_TZ = True, since it writes local times without,
+// which nobody else can read.
 //
 // A Django may use a file made here as well, with a DATABASES entry of its own and
 // `migrate --fake-initial`. In a file in which there are tables of others, nothing below that moves
@@ -47,7 +47,8 @@
 //     written by a Django. This happens while the store runs, and at Open, which reads files up to
 //     16 MiB whole.
 //   - A write-ahead log from which acknowledged commits are missing, or one beside no database: the
-//     same, and nothing is carried over, because a session that was ended since would come back.
+//     same, and nothing is carried over, because a session that was ended since would come back. The
+//     very last commit of a log cannot be told from one that a power failure cut, and is taken for it.
 //   - An empty file is one to begin with, and is reported.
 //   - While another program has the file open, it is not moved; calls are answered with the error.
 //   - A file that SQLite cannot read and that has no trace of a stamp is not ours and not touched.

@@ -202,8 +202,8 @@ const (
 	largestPage       = 65536
 )
 
-// judgeBytes says whose file it is by its first bytes, for a file that SQLite cannot read. Whose it
-// is not known to be ours, alone, is taken for somebody's: it is not touched.
+// judgeBytes says whose file it is by its first bytes, for a file that SQLite cannot read. One without
+// a trace of ours is taken for somebody's, and is not touched.
 func judgeBytes(head []byte) owner {
 	stamped := len(head) >= headerSize && binary.BigEndian.Uint32(head[applicationOffset:]) == applicationID
 	cut := len(head) < headerSize && len(head) > 0 && strings.HasPrefix(magic, string(head[:min(len(head), len(magic))]))
@@ -216,7 +216,7 @@ func judgeBytes(head []byte) owner {
 	return ours
 }
 
-// A rowReader passes the rows of a statement over rowColumns on.
+// rowReader passes on the rows of a statement over rowColumns.
 func rowReader(f func(row) error) func([]driver.Value) error {
 	return func(values []driver.Value) error { return f(rowOf(values)) }
 }
