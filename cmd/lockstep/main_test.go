@@ -80,7 +80,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // answers ADDRESS waits until something listens there.
 func answers(ts *testscript.TestScript, _ bool, args []string) {
 	var d net.Dialer
-	for range 100 {
+	for range 1200 { // a minute, for a busy machine with -race
 		conn, err := d.DialContext(context.Background(), "tcp", args[0])
 		if err == nil {
 			conn.Close()
@@ -94,7 +94,7 @@ func answers(ts *testscript.TestScript, _ bool, args []string) {
 // appears FILE REGEXP waits until a file that a command writes holds a text.
 func appears(ts *testscript.TestScript, _ bool, args []string) {
 	wanted := regexp.MustCompile(args[1])
-	for range 200 {
+	for range 1200 {
 		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && wanted.Match(text) {
 			return
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -115,10 +114,7 @@ func demoAccount(ctx context.Context, accounts *site.Accounts) (password string,
 	if err != nil || !empty {
 		return "", err
 	}
-	text := strings.ToLower(rand.Text())
-	password = text[:4] + "-" + text[4:8] + "-" + text[8:12] // 60 bits
-	_, err = accounts.Create(ctx, demoName, password)
-	return password, err
+	return accounts.CreateDrawn(ctx, demoName)
 }
 
 // up serves until ctx ends, and then calls ending and lets requests under way finish.

@@ -18,12 +18,13 @@ import (
 
 // Limits of accounts.
 const (
-	MaxAccounts   = 10_000 // then nobody can sign up
-	maxUsername   = 150    // Django's
-	minPassword   = 8      // characters, Django's MinimumLengthValidator
-	maxPassword   = 4096   // bytes
-	maxHashing    = 2      // passwords hashed at one time; others wait, so that a flood of logins leaves time for pages
-	hasherVersion = "6.1"  // whose number of iterations new passwords get
+	MaxAccounts     = 10_000 // then nobody can sign up
+	maxUsername     = 150    // Django's
+	minPassword     = 8      // characters, Django's MinimumLengthValidator
+	maxPassword     = 4096   // bytes
+	maxHashing      = 2      // passwords hashed at one time; others wait, so that a flood of logins leaves time for pages
+	drawnIterations = 10_000 // of passwords that nobody chose
+	hasherVersion   = "6.1"  // whose number of iterations new passwords get
 )
 
 // userTable is the table of Django's User as its migrations leave it in SQLite (3.0 and later).
@@ -143,10 +144,28 @@ var (
 // Create makes an account, or returns an error: errTaken, errFull, or the database's. Name and password
 // have been checked.
 func (a *Accounts) Create(ctx context.Context, username, password string) (Account, error) {
-	encoded, err := a.encode(ctx, password)
+	encoded, err := a.encode(ctx, password, a.options.Iterations)
 	if err != nil {
 		return Account{}, err
 	}
+	return a.insert(ctx, username, encoded)
+}
+
+// CreateDrawn makes an account with a password that it draws, of 60 random bits, and returns the
+// password. Nobody guesses that one by trying, however few iterations there are, so that making it
+// takes no time.
+func (a *Accounts) CreateDrawn(ctx context.Context, username string) (password string, err error) {
+	text := strings.ToLower(rand.Text())
+	password = text[:4] + "-" + text[4:8] + "-" + text[8:12]
+	encoded, err := a.encode(ctx, password, min(drawnIterations, a.options.Iterations))
+	if err != nil {
+		return "", err
+	}
+	_, err = a.insert(ctx, username, encoded)
+	return password, err
+}
+
+func (a *Accounts) insert(ctx context.Context, username, encoded string) (Account, error) {
 	// In one statement, so that of two who want a name at one time one gets it. Names that differ in
 	// case alone would be mistaken for each other.
 	now := a.options.Now()
@@ -215,7 +234,7 @@ func (a *Accounts) LoggedIn(ctx context.Context, account Account) error {
 
 // SetPassword changes the password, which has been checked, and returns the account with it.
 func (a *Accounts) SetPassword(ctx context.Context, account Account, password string) (Account, error) {
-	encoded, err := a.encode(ctx, password)
+	encoded, err := a.encode(ctx, password, a.options.Iterations)
 	if err != nil {
 		return Account{}, err
 	}
@@ -226,7 +245,7 @@ func (a *Accounts) SetPassword(ctx context.Context, account Account, password st
 	return account, nil
 }
 
-func (a *Accounts) encode(ctx context.Context, password string) (string, error) {
+func (a *Accounts) encode(ctx context.Context, password string, iterations int) (string, error) {
 	salt, err := django.PasswordSalt(a.options.Rand)
 	if err != nil {
 		return "", err
@@ -236,7 +255,7 @@ func (a *Accounts) encode(ctx context.Context, password string) (string, error) 
 		return "", err
 	}
 	defer leave()
-	return django.MakePassword(password, salt, a.options.Iterations)
+	return django.MakePassword(password, salt, iterations)
 }
 
 // check runs the hasher. A wrong password costs as much with a hash that was made with fewer

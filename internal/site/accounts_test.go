@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,23 @@ func TestAccounts(t *testing.T) {
 		if got, err := a.Find(ctx, id); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("account %q: %v, %v", id, got, err)
 		}
+	}
+}
+
+func TestDrawnPasswords(t *testing.T) {
+	a, ctx := accounts(t, accountsPath(t)), t.Context()
+	password, err := a.CreateDrawn(ctx, "demo")
+	if err != nil || !regexp.MustCompile(`^[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}$`).MatchString(password) {
+		t.Fatalf("%q, %v", password, err)
+	}
+	if problem := site.CheckPassword(password, "demo"); problem != "" {
+		t.Error(problem)
+	}
+	if _, ok, err := a.Authenticate(ctx, "demo", password); !ok || err != nil {
+		t.Errorf("%t, %v", ok, err)
+	}
+	if other, err := a.CreateDrawn(ctx, "other"); err != nil || other == password {
+		t.Errorf("the same again, or %v", err)
 	}
 }
 
