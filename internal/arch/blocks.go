@@ -6,27 +6,29 @@ import (
 	"strings"
 )
 
-// A Block is a fenced block of a markdown document whose text is what a command prints. It is
-// marked by a comment on the line before its fence:
+// A Block is a fenced block of a markdown document whose text is produced: what a command prints, or
+// a part of a file. It is marked by a comment on the line before its fence:
 //
 //	<!-- run: bin/lockstep demo -->
+//	<!-- file: examples/login/main.go main -->
 type Block struct {
-	Command string // as the comment has it
+	Mark    string // "run" or "file"
+	Command string // what the comment has behind it
 	Text    string // the lines between the fences, each with its newline
 	Line    int    // of the opening fence, counted from 1
 }
 
 var (
-	runComment = regexp.MustCompile(`^<!--\s*run:\s*(.*?)\s*-->\s*$`)
-	fenceLine  = regexp.MustCompile("^(`{3,}|~{3,})([^`]*)$")
+	markComment = regexp.MustCompile(`^<!--\s*(run|file):\s*(.*?)\s*-->\s*$`)
+	fenceLine   = regexp.MustCompile("^(`{3,}|~{3,})([^`]*)$")
 )
 
-// Blocks returns the blocks of a document whose output is to be produced, in their order. A
+// Blocks returns the blocks of a document whose text is to be produced, in their order. A
 // comment that no closed block follows gives none; the check "documents" names such.
 func Blocks(markdown []byte) (blocks []Block) {
 	for _, f := range fences(markdown) {
 		if f.command != "" {
-			blocks = append(blocks, Block{f.command, f.text, f.line})
+			blocks = append(blocks, Block{f.mark, f.command, f.text, f.line})
 		}
 	}
 	return blocks
@@ -45,7 +47,7 @@ func Replace(markdown []byte, produce func(Block) string) []byte {
 		if f.command == "" {
 			continue
 		}
-		text := produce(Block{f.command, f.text, f.line})
+		text := produce(Block{f.mark, f.command, f.text, f.line})
 		if text != "" && !strings.HasSuffix(text, "\n") {
 			text += "\n"
 		}
@@ -71,7 +73,8 @@ func lengthened(marks, text string) string {
 
 // A fence is a fenced block of a markdown document that is closed.
 type fence struct {
-	command    string // of the comment on the line before it, or ""
+	mark       string // of the comment on the line before it, or ""
+	command    string // of that comment, or ""
 	marks      string // "```", or more of them, or tildes
 	info       string // the rest of the opening line, with its newline
 	text       string
@@ -82,7 +85,7 @@ type fence struct {
 // fences returns the fenced blocks of a document that stand at the beginning of the line.
 func fences(markdown []byte) (found []fence) {
 	var open *fence
-	command, at, number := "", 0, 0
+	mark, command, at, number := "", "", 0, 0
 	for line := range bytes.Lines(markdown) {
 		number++
 		start := at
@@ -97,20 +100,20 @@ func fences(markdown []byte) (found []fence) {
 			open.text += text
 		default:
 			if opening := fenceLine.FindStringSubmatch(strings.TrimRight(text, "\r\n")); opening != nil {
-				open = &fence{command: command, marks: opening[1], info: text[len(opening[1]):], line: number, start: start}
+				open = &fence{mark: mark, command: command, marks: opening[1], info: text[len(opening[1]):], line: number, start: start}
 			}
-			command = commandOf(text)
+			mark, command = markOf(text)
 		}
 	}
 	return found
 }
 
-// commandOf returns the command of a line that is such a comment, or "".
-func commandOf(line string) string {
-	if run := runComment.FindStringSubmatch(strings.TrimRight(line, "\r\n")); run != nil {
-		return run[1]
+// markOf returns the mark and the command of a line that is such a comment, or two empty texts.
+func markOf(line string) (mark, command string) {
+	if found := markComment.FindStringSubmatch(strings.TrimRight(line, "\r\n")); found != nil {
+		return found[1], found[2]
 	}
-	return ""
+	return "", ""
 }
 
 // closes reports whether a line closes a fence: the same marks, at least as many, and nothing else.

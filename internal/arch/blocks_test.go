@@ -28,13 +28,19 @@ make demo
 ~~~
 old
 ~~~~
+
+<!-- file: main.go main -->
+~~~go
+func main() {}
+~~~
 the end`
 
 func TestBlocks(t *testing.T) {
 	got := arch.Blocks([]byte(guide))
 	want := []arch.Block{
-		{Command: "bin/lockstep demo", Text: "old\nlines\n", Line: 4},
-		{Command: "bin/lockstep explain", Text: "~~~\nold\n", Line: 16},
+		{Mark: "run", Command: "bin/lockstep demo", Text: "old\nlines\n", Line: 4},
+		{Mark: "run", Command: "bin/lockstep explain", Text: "~~~\nold\n", Line: 16},
+		{Mark: "file", Command: "main.go main", Text: "func main() {}\n", Line: 22},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("Blocks:\n got %+v\nwant %+v", got, want)
@@ -61,6 +67,7 @@ func TestReplace(t *testing.T) {
 	want := strings.NewReplacer(
 		"~~~text\nold\nlines\n~~~\n", "~~~~text\nnew: bin/lockstep demo\n~~~\nmore\n~~~~\n",
 		"~~~~text\n~~~\nold\n~~~~\n", "~~~~text\nnew: bin/lockstep explain\n~~~\nmore\n~~~~\n",
+		"~~~go\nfunc main() {}\n~~~\n", "~~~~go\nnew: main.go main\n~~~\nmore\n~~~~\n",
 	).Replace(guide)
 	if got != want {
 		t.Errorf("Replace:\n got %s\nwant %s", got, want)

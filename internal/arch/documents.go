@@ -16,6 +16,7 @@ var (
 	linkTarget  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	makeTarget  = regexp.MustCompile(`^make(?: +[A-Z]+=\S+)* +([a-z][a-z-]*)`)
 	goName      = regexp.MustCompile(`^\*?([a-z]+)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
+	marked      = regexp.MustCompile(`^\s*<!--\s*(run|file)\b`)
 	shellTongue = []string{"sh", "shell", "bash"}
 )
 
@@ -67,7 +68,7 @@ func unproduced(d document, blocks []fence) (found []Finding) {
 		}
 	}
 	for i, line := range proseLines(d, blocks) {
-		if strings.HasPrefix(strings.TrimSpace(line), "<!-- run") && !produced[i+1] {
+		if marked.MatchString(line) && !produced[i+1] {
 			found = append(found, Finding{d.path, i + 1, "no closed block follows this comment, or it names no command"})
 		}
 	}
