@@ -23,7 +23,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lockstep-http/lockstep"
-	"github.com/lockstep-http/lockstep/internal/arch"
 	"github.com/lockstep-http/lockstep/internal/cert"
 	"github.com/lockstep-http/lockstep/internal/listen"
 	"github.com/lockstep-http/lockstep/internal/scenario"
@@ -214,61 +213,6 @@ func freePort(t *testing.T) string {
 	l := loopback(t)
 	defer l.Close()
 	return port(l)
-}
-
-// TestDocuments holds the documents to what the program prints: every block that is marked as the
-// output of a command is compared with what the command prints now.
-func TestDocuments(t *testing.T) {
-	names, err := filepath.Glob("../../*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	more, err := filepath.Glob("../../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := 0
-	for _, name := range append(names, more...) {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		blocks += len(arch.Blocks(text))
-		now := arch.Replace(text, func(b arch.Block) string { return printed(t, b.Command) })
-		if sameBut(day, text, now) {
-			continue
-		}
-		if !*update {
-			t.Errorf("%s shows other output than the program prints; go test ./cmd/lockstep -run Documents -update mends it", name)
-			continue
-		}
-		if err := os.WriteFile(name, now, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if blocks == 0 {
-		t.Error("no document shows any output")
-	}
-}
-
-// day is a date in output that depends on the day on which a command runs.
-var day = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
-
-// sameBut reports whether two texts are the same but for what the expression matches.
-func sameBut(what *regexp.Regexp, a, b []byte) bool {
-	return bytes.Equal(what.ReplaceAll(a, nil), what.ReplaceAll(b, nil))
-}
-
-// printed is what a command line of a document prints, both streams together.
-func printed(t *testing.T, command string) string {
-	t.Helper()
-	words := strings.Fields(command)
-	if len(words) == 0 || words[0] != "bin/lockstep" {
-		t.Fatalf("a document shows the output of %q, which is not bin/lockstep", command)
-	}
-	var out bytes.Buffer
-	run(t.Context(), words[1:], &program{stdin: strings.NewReader(""), stdout: &out, stderr: &out})
-	return out.String()
 }
 
 // TestWriteErrors holds that output that could not be written is a failure.

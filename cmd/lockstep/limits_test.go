@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lockstep-http/lockstep/internal/arch"
+)
+
+// A limit is a named constant and what it means to a person; the number comes from the source.
+type limit struct {
+	dir, name, unit string // the unit is "" for durations
+	what, beyond    string
+}
+
+type limitGroup struct {
+	title  string
+	limits []limit
+}
+
+// limitGroups are the limits, for docs/reference/limits.md.
+var limitGroups = []limitGroup{
+	{"Forms that a site takes", []limit{
+		{".", "maxFormMemory", "bytes", "a form in which the CSRF token is to be, without its files", "400, rule csrf-form-refused"},
+		{".", "maxFormFields", "", "fields of such a form", "400, rule csrf-form-refused"},
+		{".", "maxFormFiles", "", "files of such a form", "400, rule csrf-form-refused"},
+	}},
+	{"Settings", []limit{
+		{".", "longestAge", "seconds", "SESSION_COOKIE_AGE and CSRF_COOKIE_AGE", "refused by New"},
+		{"settings", "maxFile", "bytes", "a TOML file of settings", "refused"},
+		{"settings", "maxLiteral", "bytes", "one value written as in Python", "refused"},
+		{"settings", "maxNesting", "", "lists in lists in such a value", "refused"},
+	}},
+	{"Sessions", []limit{
+		{"django", "MaxPayload", "bytes", "what a session holds, as JSON", "an error when it is saved; a larger stored one is refused"},
+		{"django", "MaxDepth", "", "lists and objects in each other in that JSON", "refused"},
+		{"session", "keyLength", "characters", "a new session key, of 36 letters and digits", ""},
+		{"session", "minKeyLength", "characters", "a session key that is asked for, at least", "never asked for"},
+		{"session", "maxKeyLength", "characters", "a session key that is asked for, at most", "never asked for"},
+		{"session", "maxAttempts", "", "times that a request saves anew because others saved meanwhile", "503 with Retry-After"},
+		{"session", "purgeEvery", "", "sessions made between two batches of purging", ""},
+		{"session", "purgeBatch", "sessions", "a batch of purging", "the next batch takes the rest"},
+		{".", "lateSave", "", "the store has for the session of a client that has gone", "the session is not saved, which is logged"},
+	}},
+	{"Sessions in SQLite", []limit{
+		{"store/sqlite", "busyTimeout", "", "a call waits for a database that another process has locked", "an error, so 503"},
+		{"store/sqlite", "largestBatch", "", "saves that share a transaction", "they share the next"},
+		{"store/sqlite", "purgeBatch", "rows", "removed in one transaction when sessions are purged", "the next takes the rest"},
+		{"store/sqlite", "mostReaders", "", "connections that read", "a read waits for one"},
+		{"store/sqlite", "walLimit", "bytes", "the write-ahead log", "written back and cut"},
+		{"store/sqlite", "checkedAtOpen", "bytes", "a file that is read whole when it is opened", "damage is found as it is met"},
+		{"store/sqlite", "recoverEvery", "", "between two recoveries of a damaged file", "calls are answered with the error"},
+	}},
+	{"Passwords", []limit{
+		{"django", "MaxPasswordIterations", "", "iterations of a stored password that are carried out", "an error"},
+	}},
+	{"Cookies, as browsers have them", []limit{
+		{"cookie", "MaxPair", "octets", "name and value together", "refused, rule store-too-long"},
+		{"cookie", "MaxAttribute", "octets", "the value of an attribute", "the attribute is ignored, rule note-attr-too-long"},
+		{"cookie", "MaxLifetime", "", "the life of a cookie", "shortened, rule note-lifetime-capped"},
+		{"cookie", "MaxHost", "octets", "a host name", "no host"},
+		{"browser", "maxSiteCookies", "", "cookies of one site", "those used longest ago go, rule note-evicted"},
+		{"browser", "maxCookies", "", "cookies of all sites", "the same"},
+	}},
+	{"HSTS, as browsers have it", []limit{
+		{"browser", "MaxHSTSHosts", "", "known HSTS hosts", "the one that expires first is forgotten"},
+		{"browser", "MaxHSTSLifetime", "", "the life of an entry", "shortened, rule note-hsts-lifetime-capped"},
+		{"browser", "MaxHSTSField", "octets", "a line of the header", "refused, rule hsts-syntax"},
+	}},
+	{"lockstep trace", []limit{
+		{"browser", "MaxRequests", "", "requests of one visit", "the visit ends, rule follow-too-many"},
+		{"browser", "MaxLocation", "octets", "a Location that is followed", "not followed, rule follow-bad-location"},
+		{"internal/trace", "defaultTimeout", "", "one request, unless `--timeout` says otherwise", "rule connect-timeout"},
+		{"internal/trace", "maxHeader", "bytes", "the header of an answer", "rule connect-header-too-big"},
+		{"internal/trace", "maxLines", "", "lines of that header", "rule connect-header-too-big"},
+		{"internal/trace", "maxCookieLines", "", "Set-Cookie lines of an answer", "the rest is left, rule note-too-many-cookie-lines"},
+		{"internal/trace", "maxBody", "bytes", "the body of an answer", "the rest is left unread"},
+		{"internal/trace", "maxInformed", "", "answers of status 1xx before the real one", "rule connect-bad-answer"},
+		{"internal/trace", "maxTold", "", "cookies that the table tells of", "the JSON has them all"},
+		{"internal/trace", "maxLine", "bytes", "one line of a saved run", "refused by `--replay`"},
+	}},
+	{"lockstep demo --serve", []limit{
+		{"cmd/lockstep", "maxHeader", "bytes", "the header of a request", "431"},
+		{"cmd/lockstep", "headerTimeout", "", "for the header of a request to arrive", "the connection is closed"},
+		{"cmd/lockstep", "idleTimeout", "", "a connection waits for its next request", "the connection is closed"},
+		{"internal/listen", "SniffTimeout", "", "for the first byte of a connection", "the connection is closed"},
+		{"internal/listen", "MaxPending", "", "connections that wait for their first byte", "the one that waited longest is closed"},
+		{"internal/cert", "MaxCached", "", "certificates that are kept for names", "the oldest is made again when asked for"},
+		{"internal/cert", "Lifetime", "", "the life of such a certificate", "a new one is made before it ends"},
+	}},
+	{"Scenarios", []limit{
+		{"internal/scenario", "maxText", "bytes", "the text of a scenario", "refused"},
+		{"internal/scenario", "maxSteps", "", "lines with commands", "refused"},
+	}},
+}
+
+// untold are constants called max… that no person meets, each with the reason.
+var untold = map[string]string{
+	". maxShown":                  "how much of a text a fact shows",
+	". maxWarnings":               "names that are logged once",
+	"browser maxFactLength":       "how much of a text a fact shows",
+	"cookie MaxAttributes":        "attributes that are listed; all are understood",
+	"cookie maxHostRead":          "a host too long to be converted is too long anyway",
+	"django maxBase62Digits":      "digits of a date that no date has",
+	"django maxPooledBuffer":      "memory that is kept",
+	"internal/cert maxLabel":      "of DNS",
+	"internal/cert maxNameLength": "of DNS",
+	"internal/cert maxNames":      "nobody asks for so many",
+	"internal/trace maxText":      "how much of a text is shown",
+	"session maxCookieAge":        "the same as longestAge",
+	"session maxFactKeys":         "how many items a fact names",
+	"settings maxName":            "how much of a name is shown",
+	"settings maxShown":           "how much of a value is shown",
+}
+
+// limitTables are the limits with their numbers, which are read from the source.
+func limitTables(t *testing.T) string {
+	t.Helper()
+	known := constants(t)
+	var text strings.Builder
+	for _, g := range limitGroups {
+		fmt.Fprintf(&text, "## %s\n\n%s", g.title, table("limit", "of", "beyond it", "named"))
+		for _, l := range g.limits {
+			c, ok := known[l.dir+" "+l.name]
+			if !ok {
+				t.Errorf("there is no constant %s in %s any more", l.name, l.dir)
+			}
+			text.WriteString(cells(strings.TrimSpace(c.String()+" "+l.unit), l.what, l.beyond, code(l.name)+" in "+packageName(l.dir)))
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
+}
+
+func packageName(dir string) string {
+	if dir == "." {
+		return "the root"
+	}
+	return dir
+}
+
+// constants are those of the module, by folder and name.
+func constants(t *testing.T) map[string]arch.Constant {
+	t.Helper()
+	m, err := arch.Load(os.DirFS(root(t)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]arch.Constant{}
+	for _, c := range m.Constants() {
+		known[c.Dir+" "+c.Name] = c
+	}
+	return known
+}
+
+// root is the folder of the module, whichever of its folders the test is in.
+func root(t *testing.T) string {
+	t.Helper()
+	for _, dir := range []string{".", "../.."} {
+		if _, err := os.Stat(dir + "/go.mod"); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("the module's root is not here")
+	return ""
+}
+
+// TestLimitsAreTold holds that each constant that is called a maximum is in the reference, or has a
+// reason not to be there.
+func TestLimitsAreTold(t *testing.T) {
+	told := func(key string) bool {
+		return slices.ContainsFunc(limitGroups, func(g limitGroup) bool {
+			return slices.ContainsFunc(g.limits, func(l limit) bool { return l.dir+" "+l.name == key })
+		})
+	}
+	known := constants(t)
+	for key, c := range known {
+		isLimit := strings.HasPrefix(strings.ToLower(c.Name), "max")
+		if isLimit && !told(key) && untold[key] == "" {
+			t.Errorf("%s in %s is told nowhere: enter it in limitGroups, or in untold with the reason", c.Name, packageName(c.Dir))
+		}
+	}
+	for key := range untold {
+		if _, ok := known[key]; !ok || told(key) {
+			t.Errorf("untold has %q, which is told or does not exist", key)
+		}
+	}
+}
