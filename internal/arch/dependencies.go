@@ -21,7 +21,7 @@ var dependsOn = []dependency{
 	{"golang.org/x/text", []string{"cookie", "browser", "."}},
 	{"github.com/BurntSushi/toml", []string{"settings", "cmd/lockstep"}},
 	{"github.com/alecthomas/kong", []string{"cmd/lockstep"}},
-	{"modernc.org/sqlite", []string{"store/sqlite"}},
+	{"modernc.org/sqlite", []string{"store/sqlite", "examples/login"}},
 	{"github.com/jackc/pgx/v5", []string{"store/postgres"}},
 	{"github.com/redis/rueidis", []string{"store/redis"}},
 	{"github.com/caddyserver/certmagic", []string{"internal/cert"}},

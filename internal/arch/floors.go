@@ -48,6 +48,8 @@ var building = []room{
 	{dir: "internal/lab", floor: 7},
 
 	{dir: "cmd/lockstep", floor: 8},
+	{dir: "examples/login", floor: 8},
+	{dir: "examples/proxy", floor: 8},
 
 	{dir: "internal/arch", floor: 9, may: []string{}},
 }
