@@ -439,7 +439,7 @@ var documentTests = []checkTest{
 -- README.md --
 Run it, see [the tour](docs/tour.md#start) and [Go](https://go.dev/); ''just'' in code is a name.
 
-''rule.ID'', ''rule.Rule.Fix'', ''settings.DEBUG'', ''rule/r.go:2'', ''make demo'', ''make fuzz FUZZTIME=1m'', ''no/such/place'', ''bin/lockstep''
+''rule.ID'', ''rule.Rule.Fix'', ''settings.DEBUG'', ''rule/r.go:2'', ''make demo'', ''make fuzz FUZZTIME=1m'', ''no/such/place'', ''bin/lockstep'', ''store-empty'', ''no-rule''
 
 '''sh
 make FUZZTIME=1m fuzz # just like this
@@ -459,9 +459,15 @@ fuzz: demo
 -- rule/r.go --
 package rule
 type ID string
-type Rule struct { Fix string }
+type Rule struct { ID ID; Fix string }
 -- settings/s.go --
 package settings
+-- browser/b.go --
+package browser
+
+import "example.test/m/rule"
+
+var storeEmpty = rules.Add(rule.Rule{ID: "store-empty"})
 `, nil,
 	},
 	{
@@ -484,11 +490,21 @@ typed output
 '''text
 typed output
 '''
+
+''store-nothing''
+
+<!-- file: main.go -->
 -- Makefile --
 demo:
 -- rule/r.go --
 package rule
 type ID string
+-- browser/b.go --
+package browser
+
+import "example.test/m/rule"
+
+var storeEmpty = rules.Add(rule.Rule{ID: "store-empty"})
 `, []string{
 			"README.md:1: “easily” explains nothing",
 			"README.md:1: links to docs/tour.md, which does not exist",
@@ -501,6 +517,8 @@ type ID string
 			"README.md:9: is output that was typed",
 			"README.md:13: no closed block follows",
 			"README.md:15: is output that was typed",
+			"README.md:19: `store-nothing` begins like the ID of a rule, and is none",
+			"README.md:21: no closed block follows",
 		},
 	},
 }

@@ -93,7 +93,7 @@ func combined(a constant.Value, op token.Token, b constant.Value) constant.Value
 	if a.Kind() != constant.Int || b.Kind() != constant.Int {
 		return constant.MakeUnknown()
 	}
-	switch op {
+	switch op { //nolint:exhaustive // the rest of the tokens is no arithmetic
 	case token.SHL, token.SHR:
 		if bits, ok := constant.Uint64Val(b); ok && bits < 63 {
 			return constant.Shift(a, op, uint(bits))

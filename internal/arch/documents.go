@@ -137,12 +137,31 @@ func (m *Module) misnamed(code string) string {
 	if name := goName.FindStringSubmatch(code); name != nil {
 		return m.misnamedSymbol(name[1], name[2], name[3])
 	}
+	if ruleID.MatchString(code) && m.missesRule(code) {
+		return "begins like the ID of a rule, and is none"
+	}
 	first, _, slash := strings.Cut(code, "/")
 	isPath := slash && !strings.ContainsAny(code, " *<>…") && !strings.Contains(code, "...") && m.exists(first) && first != "bin"
 	if file, _, _ := strings.Cut(code, ":"); isPath && !m.exists(strings.TrimSuffix(file, "/")) {
 		return "is not a file or folder of the module"
 	}
 	return ""
+}
+
+// missesRule reports whether a text begins with a word with which IDs of rules do, and is none.
+func (m *Module) missesRule(text string) bool {
+	word, _, _ := strings.Cut(text, "-")
+	begins := false
+	for _, p := range m.packages {
+		for _, r := range m.declaredRules(p) {
+			id := r.fields["ID"]
+			if id == text {
+				return false
+			}
+			begins = begins || strings.HasPrefix(id, word+"-")
+		}
+	}
+	return begins
 }
 
 // misnamedSymbol looks up pkg.Name or pkg.Type.Name where pkg is a public or internal package of
