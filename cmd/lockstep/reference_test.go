@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +21,7 @@ import (
 func made(t *testing.T, name string) string {
 	t.Helper()
 	sections := map[string]func(*testing.T) string{
+		"checks":        checkPages,
 		"commands":      commandPages,
 		"limits":        limitTables,
 		"rules":         ruleTables,
@@ -25,11 +29,11 @@ func made(t *testing.T, name string) string {
 		"settings":      settingTable,
 		"setting-words": settingWords,
 	}
-	make, ok := sections[name]
+	section, ok := sections[name]
 	if !ok {
 		t.Fatalf("a document has a section %q, which nobody makes", name)
 	}
-	return make(t)
+	return section(t)
 }
 
 // cells is one line of a table. What would end a cell or begin HTML is escaped.
@@ -59,23 +63,20 @@ var inDjango = map[string]string{
 	"SIGNED_COOKIE_LEGACY_SALT_FALLBACK": "5.2.15, 6.0.6 and later",
 }
 
-// settingTable is a heading, a table of what there is to know and a paragraph for each setting.
+// settingTable is a table of all settings, and what each does.
 func settingTable(*testing.T) string {
-	var text strings.Builder
+	overview := table("setting", "type", "default", "`Recommended`")
+	var each strings.Builder
 	recommended := map[string]string{}
 	for f := range settings.Fields(lockstep.Recommended("")) {
 		recommended[f.Name] = f.Default
 	}
 	for f := range settings.Fields(lockstep.DjangoDefaults("6.1")) {
-		fmt.Fprintf(&text, "### %s\n\n%s\n\n", f.Name, strings.ReplaceAll(f.About, "<", "&lt;"))
-		text.WriteString(table("in Go", "type", "default in Django", "`Recommended`", "in Django"))
-		where := "yes"
-		if w, ok := inDjango[f.Name]; ok {
-			where = w
-		}
-		text.WriteString(cells(code("Settings."+f.GoName), f.Type, defaults(f.Name), inRecommended(f, recommended[f.Name]), where) + "\n")
+		link := "[" + f.Name + "](#" + strings.ToLower(f.Name) + ")"
+		overview += cells(link, f.Type, defaults(f.Name), inRecommended(f, recommended[f.Name]))
+		fmt.Fprintf(&each, "### %s\n\n%s\n\nIn Go: `Settings.%s`. In Django: %s.\n\n", f.Name, plain(f.About), f.GoName, cmp.Or(inDjango[f.Name], "yes"))
 	}
-	return text.String()
+	return overview + "\n## What each does\n\n" + each.String()
 }
 
 // defaults is the default of a setting, by version where versions differ.
@@ -240,10 +241,39 @@ func commandPages(*testing.T) string {
 		fmt.Fprintf(&text, "## %s\n\n<!-- run: bin/%s --help -->\n```\n```\n\n", title, command)
 	}
 	block("lockstep", "lockstep")
-	cli := reflect.TypeFor[commands]()
-	for i := range cli.NumField() {
-		name := strings.ToLower(cli.Field(i).Name)
-		block("lockstep "+name, "lockstep "+name)
+	for field := range reflect.TypeFor[commands]().Fields() {
+		name := "lockstep " + strings.ToLower(field.Name)
+		block(name, name)
 	}
 	return text.String()
+}
+
+var pageName = regexp.MustCompile("`[a-z]+\\.[A-Z]\\w*")
+
+// TestWords holds that each row of the table of terms has a name in Go; that the names exist is held
+// by the check "documents" of internal/arch.
+func TestWords(t *testing.T) {
+	text, err := os.ReadFile("../../docs/reference/words.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for line := range strings.Lines(string(text)) {
+		columns := strings.Split(strings.TrimSpace(line), " | ")
+		if len(columns) != 2 || strings.HasSuffix(columns[1], "Lockstep |") {
+			continue
+		}
+		rows++
+		if !pageName.MatchString(columns[1]) {
+			t.Errorf("words.md: %s names nothing of Lockstep", columns[0])
+		}
+	}
+	for f := range settings.Fields(lockstep.Settings{}) {
+		if !strings.Contains(string(text), code(f.Name)+" | "+code("lockstep.Settings."+f.GoName)) {
+			t.Errorf("words.md has no %s", f.Name)
+		}
+	}
+	if rows < 50 {
+		t.Errorf("words.md has %d rows", rows)
+	}
 }
