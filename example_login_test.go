@@ -58,7 +58,7 @@ func ExampleCSRFToken() {
 		r := httptest.NewRequest(http.MethodPost, "https://shop.test/", nil)
 		r.Header.Set("Origin", "https://shop.test")
 		r.AddCookie(page.Result().Cookies()[0])
-		r.Header.Set("X-CSRFToken", token)
+		r.Header.Set("X-Csrftoken", token)
 		w := httptest.NewRecorder()
 		site.ServeHTTP(w, r)
 		fmt.Println(w.Code)
@@ -81,7 +81,7 @@ func ExampleGuard_CSRF() {
 		r := httptest.NewRequest(http.MethodPost, "https://shop.test/cart", nil)
 		r.Header.Set("Origin", origin)
 		r.Header.Set("Cookie", "__Host-csrftoken=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
-		r.Header.Set("X-CSRFToken", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
+		r.Header.Set("X-Csrftoken", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 		v := guard.CSRF(r)
 		fmt.Println(v.Yes, v.Rule)
 	}
