@@ -253,20 +253,36 @@ func (d documents) printed(t *testing.T, command string) string {
 	return out.String()
 }
 
-// excerpt is a file, or the declarations in it that are named behind it.
+// excerpt is a file; or the declarations in it that are named behind it; or, of what is no Go, the
+// lines that hold the text behind it.
 func excerpt(t *testing.T, command string) string {
 	t.Helper()
-	words := strings.Fields(command)
-	source, err := os.ReadFile(words[0])
-	if err != nil {
+	name, part, _ := strings.Cut(command, " ")
+	source, err := os.ReadFile(name)
+	switch {
+	case err != nil:
 		t.Fatalf("a document shows a file: %v", err)
-	}
-	if len(words) == 1 {
+	case part == "":
 		return string(source)
+	case filepath.Ext(name) != ".go":
+		return linesWith(t, name, string(source), part)
 	}
-	text, err := arch.Excerpt(source, words[1:]...)
+	text, err := arch.Excerpt(source, strings.Fields(part)...)
 	if err != nil {
-		t.Fatalf("a document shows a part of %s: %v", words[0], err)
+		t.Fatalf("a document shows a part of %s: %v", name, err)
 	}
 	return text
+}
+
+func linesWith(t *testing.T, name, source, part string) (found string) {
+	t.Helper()
+	for line := range strings.Lines(source) {
+		if strings.Contains(line, part) {
+			found += line
+		}
+	}
+	if found == "" {
+		t.Fatalf("a document shows the lines of %s with %q, and there are none", name, part)
+	}
+	return found
 }
