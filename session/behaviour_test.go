@@ -606,7 +606,7 @@ func TestFormatMoment(t *testing.T) {
 		{instant.Add(999 * time.Nanosecond), "2023-11-14T22:13:20+00:00"},
 		{instant.Add(1500 * time.Microsecond).In(time.FixedZone("", 3600)), "2023-11-14T22:13:20.001500+00:00"},
 	} {
-		if got := session.FormatMoment(c.t); got != c.want {
+		if got := session.FormatMoment(c.t, true); got != c.want {
 			t.Errorf("%v: %s, want %s", c.t, got, c.want)
 		}
 	}

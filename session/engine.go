@@ -20,6 +20,8 @@ type Config struct {
 	ExpireAtBrowserClose bool     // SESSION_EXPIRE_AT_BROWSER_CLOSE
 	SaveEveryRequest     bool     // SESSION_SAVE_EVERY_REQUEST
 	Skip5xx              bool     // Django 4.2 and later: not saved with any status from 500 on; earlier, with 500 only
+	NoMoments            bool     // Django 4.0 and earlier fail on a session that ends at a moment, so none is set: see Session.SetExpiryAt
+	NaiveMoments         bool     // USE_TZ = False: that moment is written without its zone, which is UTC
 	VaryWhenSet          bool     // Django 5.2.14, 6.0.5 and later: Vary: Cookie with every session cookie that is set
 
 	Store Store            // where sessions are; nil keeps them in the cookie, as the engine signed_cookies does

@@ -123,11 +123,15 @@ func parseMoment(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// formatMoment writes t as Python's isoformat writes an aware datetime in UTC.
-func formatMoment(t time.Time) string {
-	t = t.UTC()
-	if t.Nanosecond() < int(time.Microsecond) {
-		return t.Format("2006-01-02T15:04:05+00:00")
+// formatMoment writes t, in UTC, as Python's isoformat writes an aware datetime or, without a zone, a
+// naive one.
+func formatMoment(t time.Time, zone bool) string {
+	layout := "2006-01-02T15:04:05"
+	if t = t.UTC(); t.Nanosecond() >= int(time.Microsecond) {
+		layout += ".000000"
 	}
-	return t.Format("2006-01-02T15:04:05.000000+00:00")
+	if zone {
+		layout += "+00:00"
+	}
+	return t.Format(layout)
 }

@@ -387,9 +387,16 @@ func (s *Session) fail(doing string, err error) error {
 // closed, and its record after SESSION_COOKIE_AGE.
 func (s *Session) SetExpiry(seconds int) error { return s.Set(expiryKey, seconds) }
 
-// SetExpiryAt has the session end at t, however often it is saved. Django 4.1 and later read it,
-// if their USE_TZ is True; earlier ones fail on it.
-func (s *Session) SetExpiryAt(t time.Time) error { return s.Set(expiryKey, formatMoment(t)) }
+// SetExpiryAt has the session end at t, however often it is saved. It returns an error with
+// [Config].NoMoments: Django up to 4.0 answers 500 to whoever has such a session.
+func (s *Session) SetExpiryAt(t time.Time) error {
+	if s.engine.config.NoMoments {
+		return errNoMoments
+	}
+	return s.Set(expiryKey, formatMoment(t, !s.engine.config.NaiveMoments))
+}
+
+var errNoMoments = errors.New("session: Django up to 4.0 cannot read an expiry that is a moment: call SetExpiry with seconds, which count from every save")
 
 // ResetExpiry has the session end as the settings say, as set_expiry(None) does.
 func (s *Session) ResetExpiry() error { return s.Delete(expiryKey) }
