@@ -47,10 +47,15 @@ func benchmarkGuard(b *testing.B, change func(*lockstep.Settings), app http.Hand
 
 func browserRequest(b *testing.B, scheme string) *http.Request {
 	b.Helper()
-	return get(b, scheme, "/cart?x=1", "shop.test",
+	r := get(b, scheme, "/cart?x=1", "shop.test",
 		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
 		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
 		"Accept-Language: en-US,en;q=0.5", "Accept-Encoding: gzip, deflate, br", "Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate")
+	if scheme == "http" { // browsers send them over https only
+		r.Header.Del("Sec-Fetch-Site")
+		r.Header.Del("Sec-Fetch-Mode")
+	}
+	return r
 }
 
 var silent = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })

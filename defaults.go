@@ -34,6 +34,7 @@ func DjangoDefaults(version string) Settings {
 		CSRFCookiePath:                "/",
 		CSRFCookieSameSite:            "Lax",
 		CSRFHeaderName:                "HTTP_X_CSRFTOKEN",
+		UseTZ:                         true,
 		DjangoVersion:                 version,
 	}
 	v, ok := parseVersion(version)
@@ -43,6 +44,7 @@ func DjangoDefaults(version string) Settings {
 	if !v.atLeast(4, 0, 0) {
 		s.SecureCrossOriginOpenerPolicy = ""
 	}
+	s.UseTZ = v.atLeast(5, 0, 0)
 	s.SignedCookieLegacySaltFallback = v.signsCookiesAnew() && !v.atLeast(6, 1, 0)
 	return s
 }
@@ -50,7 +52,9 @@ func DjangoDefaults(version string) Settings {
 // Recommended returns the settings for a site that is served over https alone, by the given
 // hosts: Django's newest defaults, with everything redirected to https, HSTS for a year (without
 // subdomains, which may have sites of their own), and both cookies Secure and under __Host-
-// names, which no subdomain and no plain http can set.
+// names, which no subdomain and no plain http can set. Policies that a site can only write for
+// itself are left to it: SECURE_CSP, SECURE_PERMISSIONS_POLICY, and
+// SECURE_CROSS_ORIGIN_RESOURCE_POLICY, which takes images out of other people's pages and mails.
 //
 // secretKey should hold at least 50 random characters. Settings for a site that shares its
 // cookies with a Django have that Django's names and version to be set.

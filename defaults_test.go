@@ -83,7 +83,7 @@ func TestRecommendedCopiesHosts(t *testing.T) {
 
 // Django's names in Go's case, by the words that Go writes in capitals or otherwise.
 var goCase = map[string]string{
-	"SSL": "SSL", "HSTS": "HSTS", "CSRF": "CSRF", "XSS": "XSS", "HTTPONLY": "HttpOnly", "SAMESITE": "SameSite",
+	"SSL": "SSL", "HSTS": "HSTS", "CSRF": "CSRF", "XSS": "XSS", "CSP": "CSP", "TZ": "TZ", "HTTPONLY": "HttpOnly", "SAMESITE": "SameSite",
 }
 
 func TestEverySettingHasDjangosName(t *testing.T) {

@@ -503,7 +503,7 @@ func latin1(s string) string {
 func proxyCases() (cases []djangoCase) {
 	settings := map[string]any{"SECURE_SSL_REDIRECT": true, "SECURE_PROXY_SSL_HEADER": []string{"HTTP_X_FORWARDED_PROTO", "https"}, "SECURE_HSTS_SECONDS": 60}
 	for _, scheme := range []string{"http", "https"} {
-		for _, value := range []string{"https", "http", "", "httpss", "https, http"} {
+		for _, value := range []string{"https", "http", "", "httpss", "http, http"} {
 			cases = append(cases, oneRequest("proxy "+scheme+" "+value, settings, djangoRequest{
 				URL: scheme + "://shop.test/a", Headers: [][2]string{{"X-Forwarded-Proto", value}},
 			}))
@@ -693,8 +693,14 @@ func divergentCases() []djangoCase {
 		"status": "400", "is_secure": "", "get_host": "",
 		"log": "Invalid HTTP_HOST header: '[:0]'. The domain name provided is not valid according to RFC 1034/1035.",
 	}
+	farther := oneRequest("differs: proxy list farther", map[string]any{
+		"SECURE_PROXY_SSL_HEADER": proxy["SECURE_PROXY_SSL_HEADER"], "SECURE_SSL_REDIRECT": true,
+	}, proto("https,http"))
+	farther.differs = map[string]string{"status": "500", "Location": "", "Content-Type": ""}
+	unknown := oneRequest("differs: proxy unknown", sslRedirect, proto("https"))
+	unknown.differs = farther.differs
 	return []djangoCase{
-		brackets,
+		brackets, farther, unknown,
 		secure("proxy letter case", proto("HTTPS")),
 		secure("proxy white space", proto(" https ")),
 		secure("proxy list nearest", proto("http,https")),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/lockstep-http/lockstep"
 	"github.com/lockstep-http/lockstep/rule"
@@ -151,4 +152,28 @@ func example(h http.HandlerFunc) {
 		return
 	}
 	guard.Wrap(h).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "https://shop.test/dir/page?x=1", nil))
+}
+
+// A script that the page holds itself runs by the nonce of the response, and by nothing else.
+func ExampleCSPNonce() {
+	settings := lockstep.Recommended(exampleKey, "shop.test")
+	settings.SecureCSP = lockstep.CSP{
+		{"default-src", "'self'"},
+		{"script-src", "'self'", lockstep.CSPNonceSource},
+	}
+	guard, err := lockstep.New(settings, lockstep.Options{Rand: strings.NewReader("sixteen  letters")}) // leave Rand out
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	page := guard.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "<script nonce=%q>…</script>\n", lockstep.CSPNonce(r))
+	}))
+	w := httptest.NewRecorder()
+	page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://shop.test/", nil))
+	fmt.Print(w.Body)
+	fmt.Println(w.Header().Get("Content-Security-Policy"))
+	// Output:
+	// <script nonce="c2l4dGVlbiAgbGV0dGVycw">…</script>
+	// default-src 'self'; script-src 'self' 'nonce-c2l4dGVlbiAgbGV0dGVycw'
 }

@@ -20,11 +20,12 @@ type exchange struct {
 	rec     *rule.Recorder // nil when nobody watches
 	session *session.Session
 	csrf    csrfState
+	nonce   nonceState
 
 	secure  bool
 	host    string // as the client wrote it
 	domain  string // of host: lower case, no port, no trailing dot
-	framing bool   // whether the request came as far as XFrameOptionsMiddleware
+	reached stage  // how far the request came
 
 	begun    atomic.Bool // session, cookies and headers are in the response's header
 	sent     bool        // a status has been written
@@ -61,34 +62,35 @@ func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	rec := rule.FromContext(r.Context())
 	secure := g.decideSecure(r, rec)
 	rec.Record(secure)
-	location, redirect := g.decideRedirect(r, secure.Yes, rec)
-	if redirect.Yes && g.site.SecureSSLHost != "" { // Django asks for no host then
-		rec.Record(redirect)
-		g.sendRedirect(w, location, rec)
+	redirect := g.decideRedirect(r, secure.Yes, rec)
+	if redirect.ends() && g.site.SecureSSLHost != "" { // Django asks for no host then
+		rec.Record(redirect.verdict)
+		g.endAtRedirect(w, r, redirect, rec)
 		return
 	}
 	host, domain := g.decideHost(r, rec)
 	rec.Record(host)
-	if redirect.Yes && !host.Yes {
+	if redirect.ends() && !host.Yes {
 		g.refuseHost(w, r, host) // by SecurityMiddleware itself, so without its headers
 		return
 	}
 	if host.Yes {
-		rec.Record(redirect)
+		rec.Record(redirect.verdict)
 	}
-	if redirect.Yes {
-		g.sendRedirect(w, location, rec)
+	if redirect.ends() {
+		g.endAtRedirect(w, r, redirect, rec)
 		return
 	}
 	x := &exchange{
 		guard: g, in: r, out: w, rec: rec,
-		secure: secure.Yes, host: host.Subject, domain: domain, framing: host.Yes,
+		secure: secure.Yes, host: host.Subject, domain: domain, reached: inPolicies,
 	}
 	x.openSession()
 	if !host.Yes {
 		g.refuseHost(x, r, host)
 		return
 	}
+	x.reached = inFraming
 	inner := r.WithContext(session.NewContext(context.WithValue(r.Context(), exchangeKey{}, x), x.session))
 	if rec.Watching() || !isSafe(r.Method) {
 		answer := x.decideCSRF(inner)
@@ -110,16 +112,37 @@ func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	x.begin(http.StatusOK)
 }
 
+// endAtRedirect carries out what was decided in SecurityMiddleware's place.
+func (g *Guard) endAtRedirect(w http.ResponseWriter, r *http.Request, a redirectAnswer, rec *rule.Recorder) {
+	switch a.verdict.Rule {
+	case redirectTooLong:
+		g.refuseRedirect(w, r, a)
+	case redirectLoopForwarded, redirectLoopRepeated:
+		g.writeHeaders(w.Header(), headersOf{}, rec)
+		g.diagnoseLoop(w, r, a)
+	default:
+		g.sendRedirect(w, r, a, rec)
+	}
+}
+
 // sendRedirect answers as SecurityMiddleware does: only its own headers, no cookies, an empty body.
-func (g *Guard) sendRedirect(w http.ResponseWriter, location string, rec *rule.Recorder) {
+func (g *Guard) sendRedirect(w http.ResponseWriter, r *http.Request, a redirectAnswer, rec *rule.Recorder) {
 	h := w.Header()
-	h["Location"] = []string{location}
+	h["Location"] = []string{a.location}
 	h["Content-Type"] = htmlType
-	g.writeHeaders(h, false, "", false, rec)
+	if a.suspect {
+		h["Cache-Control"] = noStore
+		g.given.remember(g.redirectID(r), g.now())
+	}
+	g.writeHeaders(h, headersOf{}, rec)
 	w.WriteHeader(http.StatusMovedPermanently)
 }
 
-var htmlType = []string{"text/html; charset=utf-8"} // shared by all redirects
+// Shared by all redirects.
+var (
+	htmlType = []string{"text/html; charset=utf-8"}
+	noStore  = []string{"no-store"}
+)
 
 func (x *exchange) openSession() {
 	value, sent := lookupCookie(cookieHeader(x.in), x.guard.site.SessionCookieName)

@@ -54,6 +54,7 @@ type Guard struct {
 	rand     io.Reader
 	failure  func(w http.ResponseWriter, r *http.Request, v rule.Verdict) // of the CSRF protection
 	warned   warnings
+	given    redirects // those that may come back
 }
 
 // New returns a Guard for a copy of s. All mistakes in s are returned at once, joined, each a
@@ -95,6 +96,8 @@ func (g *Guard) newSessions(o Options) (*session.Engine, error) {
 		ExpireAtBrowserClose: g.site.SessionExpireAtBrowserClose,
 		SaveEveryRequest:     g.site.SessionSaveEveryRequest,
 		Skip5xx:              g.site.version.atLeast(4, 2, 0),
+		NoMoments:            !g.site.version.expiresAtMoments(),
+		NaiveMoments:         !g.site.UseTZ,
 		VaryWhenSet:          g.site.version.fixedIn(version{5, 2, 14}, version{6, 0, 5}),
 		Store:                store,
 		Now:                  g.now,
@@ -140,6 +143,7 @@ const (
 	logPath   = "path"
 	logClient = "client"
 	logCookie = "cookie"
+	logHeader = "header"
 )
 
 // refuseHost answers a request whose host v refuses.
@@ -153,6 +157,15 @@ func (g *Guard) refuseHost(w http.ResponseWriter, r *http.Request, v rule.Verdic
 			slog.String(logRule, string(v.Rule)))
 	}
 	g.writePage(w, http.StatusBadRequest, "", reason)
+}
+
+// refuseRedirect answers a request whose redirect would be too long, as Django's DisallowedRedirect.
+func (g *Guard) refuseRedirect(w http.ResponseWriter, r *http.Request, a redirectAnswer) {
+	g.logRequest(r, slog.LevelError, "request refused", http.StatusBadRequest,
+		slog.String(logLogger, "django.security.DisallowedRedirect"),
+		slog.String(logReason, a.reason),
+		slog.String(logRule, string(a.verdict.Rule)))
+	g.writePage(w, http.StatusBadRequest, "", a.reason)
 }
 
 // refuseCSRF answers a request that the CSRF protection refuses; r has the exchange in its context.
@@ -197,6 +210,14 @@ func (g *Guard) logCookieRefused(ctx context.Context, name string, by rule.ID) {
 	if g.warned.first(cut(name) + " " + string(by)) {
 		g.log.LogAttrs(ctx, slog.LevelWarn, "no browser stores this cookie",
 			slog.String(logCookie, cut(name)), slog.String(logRule, string(by)))
+	}
+}
+
+// logNonceLate says that a policy went out without its nonce, once for each header.
+func (g *Guard) logNonceLate(ctx context.Context, header string, by rule.ID) {
+	if g.warned.first(header + " " + string(by)) {
+		g.log.LogAttrs(ctx, slog.LevelWarn, "browsers refuse this nonce, as the policy was sent before it was asked for",
+			slog.String(logHeader, header), slog.String(logRule, string(by)))
 	}
 }
 

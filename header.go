@@ -11,14 +11,14 @@ import (
 var (
 	headerSent = rules.Add(rule.Rule{
 		ID:       "header-sent",
-		Source:   "Django, SecurityMiddleware and XFrameOptionsMiddleware",
+		Source:   "Django, SecurityMiddleware, ContentSecurityPolicyMiddleware and XFrameOptionsMiddleware",
 		Sentence: "The setting asks for this header and the application did not set it, so it is sent.",
 		Fix:      "To send another value set the header in the application, or change the setting.",
 		Scenario: "visit https://shop.test/",
 	})
 	headerOff = rules.Add(rule.Rule{
 		ID:       "header-off",
-		Source:   "Django, SecurityMiddleware and XFrameOptionsMiddleware",
+		Source:   "Django, SecurityMiddleware, ContentSecurityPolicyMiddleware and XFrameOptionsMiddleware",
 		Sentence: "The setting of this header is off, so it is not sent.",
 		Fix:      "Give the setting a value, Django's default if there is no reason for another.",
 		Scenario: `
@@ -28,7 +28,7 @@ visit https://shop.test/
 	})
 	headerSetByApp = rules.Add(rule.Rule{
 		ID:       "header-set-by-app",
-		Source:   "Django, SecurityMiddleware and XFrameOptionsMiddleware",
+		Source:   "Django, SecurityMiddleware, ContentSecurityPolicyMiddleware and XFrameOptionsMiddleware",
 		Sentence: "The application has set this header, so its value is sent and the setting is not asked.",
 		Fix:      "Take the header out of the application if the setting should decide.",
 		Scenario: `
@@ -82,7 +82,26 @@ type header struct {
 	name    string
 	setting string
 	value   []string // shared by all responses; nil when the setting is off
-	framing bool     // added by XFrameOptionsMiddleware, which some refusals never reach
+	nonced  string   // what is sent instead to a response with a nonce, with CSPNonceSource in its place; "" when there is none
+	by      stage    // of the middleware that adds it
+}
+
+// A stage is how far a request came: the innermost middleware that adds headers to its response.
+type stage int
+
+const (
+	inSecurity stage = iota // SecurityMiddleware
+	inPolicies              // ContentSecurityPolicyMiddleware
+	inFraming               // XFrameOptionsMiddleware
+)
+
+// headersOf is what the headers of one response depend on, beside settings. The zero headersOf is
+// that of a redirect to https.
+type headersOf struct {
+	secure  bool
+	domain  string
+	reached stage
+	nonce   string // "" when nobody asked for it
 }
 
 // headers returns the headers of c other than Strict-Transport-Security, in Django's order.
@@ -104,7 +123,15 @@ func (c *checked) headers() []header {
 		}
 		hs = append(hs, header{name: "X-Xss-Protection", setting: "SECURE_BROWSER_XSS_FILTER", value: line(xss)})
 	}
-	return append(hs, header{name: "X-Frame-Options", setting: "X_FRAME_OPTIONS", value: line(c.frameOptions), framing: true})
+	hs = append(hs,
+		header{name: "Cross-Origin-Resource-Policy", setting: "SECURE_CROSS_ORIGIN_RESOURCE_POLICY", value: line(c.SecureCrossOriginResourcePolicy)},
+		header{name: "Permissions-Policy", setting: "SECURE_PERMISSIONS_POLICY", value: line(strings.Join(c.SecurePermissionsPolicy, ", "))})
+	if c.version.atLeast(6, 0, 0) {
+		hs = append(hs,
+			c.SecureCSP.header("Content-Security-Policy", "SECURE_CSP"),
+			c.SecureCSPReportOnly.header("Content-Security-Policy-Report-Only", "SECURE_CSP_REPORT_ONLY"))
+	}
+	return append(hs, header{name: "X-Frame-Options", setting: "X_FRAME_OPTIONS", value: line(c.frameOptions), by: inFraming})
 }
 
 // line is a header of one line, or none for "". It has no room to grow, so that whoever appends to
@@ -116,10 +143,9 @@ func line(value string) []string {
 	return []string{value}
 }
 
-// writeHeaders adds the security headers to h where h does not have them. framing is whether the
-// request came as far as XFrameOptionsMiddleware.
-func (g *Guard) writeHeaders(h http.Header, secure bool, domain string, framing bool, rec *rule.Recorder) {
-	by := g.decideHSTS(h, secure, domain)
+// writeHeaders adds the security headers to h where h does not have them.
+func (g *Guard) writeHeaders(h http.Header, of headersOf, rec *rule.Recorder) {
+	by := g.decideHSTS(h, of.secure, of.domain)
 	if by == headerHSTSSent {
 		h[hstsHeader] = g.hstsLine
 	}
@@ -128,17 +154,26 @@ func (g *Guard) writeHeaders(h http.Header, secure bool, domain string, framing 
 	}
 	for i := range g.headers {
 		hd := &g.headers[i]
-		if hd.framing && !framing {
+		if hd.by > of.reached || hd.isOff() && !rec.Watching() {
 			continue
 		}
-		by := decideHeader(h, hd)
-		if by == headerSent {
-			h[hd.name] = hd.value
+		by := decideHeader(h, hd, of.nonce)
+		if by == headerSent || by == headerCSPNonce {
+			h[hd.name] = hd.line(by, of.nonce)
 		}
 		if rec.Watching() {
-			rec.Record(headerVerdict(h, hd.name, hd.setting, by))
+			v := headerVerdict(h, hd.name, hd.setting, by)
+			if by != headerSetByApp {
+				v.Notes = hd.notes(of.nonce)
+			}
+			rec.Record(v)
 		}
 	}
+}
+
+// writeHeaders adds the security headers to the response, as far as the request came.
+func (x *exchange) writeHeaders(h http.Header) {
+	x.guard.writeHeaders(h, headersOf{secure: x.secure, domain: x.domain, reached: x.reached, nonce: x.nonce.used()}, x.rec)
 }
 
 func (g *Guard) decideHSTS(h http.Header, secure bool, domain string) rule.ID {
@@ -155,10 +190,15 @@ func (g *Guard) decideHSTS(h http.Header, secure bool, domain string) rule.ID {
 	return headerHSTSSent
 }
 
-func decideHeader(h http.Header, hd *header) rule.ID {
+// isOff reports whether the header is sent to nobody.
+func (hd *header) isOff() bool { return hd.value == nil && hd.nonced == "" }
+
+func decideHeader(h http.Header, hd *header, nonce string) rule.ID {
 	switch {
 	case len(h[hd.name]) > 0:
 		return headerSetByApp
+	case hd.nonced != "" && nonce != "":
+		return headerCSPNonce
 	case hd.value == nil:
 		return headerOff
 	}

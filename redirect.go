@@ -3,6 +3,7 @@ package lockstep
 import (
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-http/lockstep/django"
@@ -34,6 +35,13 @@ set SECURE_SSL_REDIRECT=False
 visit http://shop.test/
 `,
 	})
+	redirectTooLong = rules.Add(rule.Rule{
+		ID:       "redirect-too-long",
+		Source:   "Django, HttpResponseRedirectBase: more than 2048 characters in 4.2.26 and 5.2.8, 16384 in 4.2.27, 5.2.9 and later",
+		Sentence: "The https URL is longer than any that Django redirects to, so the request is answered with 400.",
+		Fix:      "Send what is that long in the body of a POST; DJANGO_VERSION decides where the limit is.",
+		Scenario: "set DJANGO_VERSION='5.2.8'\nvisit http://shop.test/" + longPath + "\n",
+	})
 	redirectExempt = rules.Add(rule.Rule{
 		ID:       "redirect-exempt",
 		Source:   "Django setting SECURE_REDIRECT_EXEMPT",
@@ -46,29 +54,50 @@ visit http://shop.test/health
 	})
 )
 
+// longPath has 2048 characters, as many as Django 5.2.8 redirects to with scheme and host.
+const (
+	longPath = path512 + path512 + path512 + path512
+	path512  = path64 + path64 + path64 + path64 + path64 + path64 + path64 + path64
+	path64   = "a-path-of-64-characters-is-the-eighth-part-of-one-of-five-twelve"
+)
+
+// A redirectAnswer is the verdict about a redirect, and what carrying it out takes.
+type redirectAnswer struct {
+	verdict  rule.Verdict
+	location string // where to, when the verdict is yes
+	suspect  bool   // the client may be at that URL already: see loop.go
+	reason   string // why the request is refused, neither redirected nor served; "" when it is not
+}
+
+// ends reports whether the request goes no further.
+func (a *redirectAnswer) ends() bool { return a.verdict.Yes || a.reason != "" }
+
 // Redirect answers whether r is redirected to https, and to where: SECURE_SSL_HOST or the host
 // that was asked, its port kept as Django keeps it, with the path and query of r as Django quotes
 // them. The location is empty when the answer is no. A request whose host is refused is not
-// redirected, and the verdict then has the rule by which the host was refused. It has facts when
-// r's context is watched; it is returned, not recorded.
+// redirected, and the verdict then has the rule by which the host was refused. A redirect that would
+// lead back to where the client is, or is too long, is a no too, and the request is refused. The
+// verdict has facts when r's context is watched; it is returned, not recorded.
 func (g *Guard) Redirect(r *http.Request) (location string, v rule.Verdict) {
 	rec := rule.FromContext(r.Context())
-	location, v = g.decideRedirect(r, g.decideSecure(r, nil).Yes, rec)
-	if !v.Yes || g.site.SecureSSLHost != "" {
-		return location, v
+	answer := g.decideRedirect(r, g.decideSecure(r, nil).Yes, rec)
+	if !answer.ends() || g.site.SecureSSLHost != "" {
+		return answer.location, answer.verdict
 	}
 	if host, _ := g.decideHost(r, nil); !host.Yes {
-		v.Yes, v.Rule, v.Facts = false, host.Rule, nil
-		return "", v
+		answer.verdict.Yes, answer.verdict.Rule, answer.verdict.Facts = false, host.Rule, nil
+		return "", answer.verdict
 	}
-	return location, v
+	return answer.location, answer.verdict
 }
 
-// decideRedirect takes the host for allowed; whoever acts on a yes asks decideHost before, unless
+// decideRedirect takes the host for allowed; whoever acts on the answer asks decideHost before, unless
 // SECURE_SSL_HOST is set.
-func (g *Guard) decideRedirect(r *http.Request, secure bool, rec *rule.Recorder) (location string, v rule.Verdict) {
-	v = rule.Verdict{Side: rule.Site, Question: rule.RedirectToHTTPS, Subject: r.URL.Path}
+func (g *Guard) decideRedirect(r *http.Request, secure bool, rec *rule.Recorder) (a redirectAnswer) {
+	v := &a.verdict
+	*v = rule.Verdict{Side: rule.Site, Question: rule.RedirectToHTTPS, Subject: r.URL.Path}
 	var exempt *regexp.Regexp
+	var clue clue
 	switch {
 	case !g.site.SecureSSLRedirect:
 		v.Rule = redirectOff
@@ -79,13 +108,22 @@ func (g *Guard) decideRedirect(r *http.Request, secure bool, rec *rule.Recorder)
 			v.Rule = redirectExempt
 			break
 		}
-		v.Yes, v.Rule = true, redirectToHTTPS
-		location = g.httpsURL(r)
+		a.location = g.httpsURL(r)
+		if limit := g.site.redirectLimit; limit > 0 && len(a.location) > limit {
+			v.Rule = redirectTooLong
+			a.location, a.reason = "", "Unsafe redirect exceeding "+strconv.Itoa(limit)+" characters"
+			break
+		}
+		v.Rule = redirectToHTTPS
+		if clue = g.httpsClue(r); clue.header != "" {
+			g.decideLoop(&a, r, clue)
+		}
+		v.Yes = a.reason == ""
 	}
 	if rec.Watching() {
-		v.Facts = g.redirectFacts(secure, exempt, location)
+		v.Facts = append(g.redirectFacts(secure, exempt, a.location), clue.facts(r)...)
 	}
-	return location, v
+	return a
 }
 
 func (g *Guard) redirectFacts(secure bool, exempt *regexp.Regexp, location string) []rule.Fact {

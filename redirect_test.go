@@ -189,16 +189,17 @@ func TestVerdictOrder(t *testing.T) {
 	}{
 		{"served", "https", "shop.test", []rule.ID{
 			"secure-over-tls", "host-allowed", "redirect-already-secure", "csrf-safe-method", "session-untouched",
-			"header-hsts-off", "header-sent", "header-sent", "header-sent", "header-sent",
+			"header-hsts-off", "header-sent", "header-sent", "header-sent",
+			"header-off", "header-off", "header-off", "header-off", "header-sent", // last X-Frame-Options
 		}},
 		{"redirected", "http", "shop.test", []rule.ID{
 			"secure-plain-http", "host-allowed", "redirect-to-https",
-			"header-hsts-off", "header-sent", "header-sent", "header-sent",
+			"header-hsts-off", "header-sent", "header-sent", "header-sent", "header-off", "header-off",
 		}},
 		{"refused before the redirect", "http", "evil.test", []rule.ID{"secure-plain-http", "host-not-allowed"}},
 		{"refused", "https", "evil.test", []rule.ID{
 			"secure-over-tls", "host-not-allowed", "session-untouched",
-			"header-hsts-off", "header-sent", "header-sent", "header-sent",
+			"header-hsts-off", "header-sent", "header-sent", "header-sent", "header-off", "header-off", "header-off", "header-off",
 		}},
 	}
 	for _, tt := range tests {

@@ -64,7 +64,7 @@ visit https://shop.test/
 	noteProxyHeaderUnused = rules.Add(rule.Rule{
 		ID:       "note-proxy-header-unused",
 		Source:   "Django setting SECURE_PROXY_SSL_HEADER",
-		Sentence: "X-Forwarded-Proto says https, but SECURE_PROXY_SSL_HEADER is not set, so the request counts as plain HTTP; with SECURE_SSL_REDIRECT this becomes a redirect loop.",
+		Sentence: "X-Forwarded-Proto says https, but SECURE_PROXY_SSL_HEADER is not set, so the request counts as plain HTTP; with SECURE_SSL_REDIRECT it is answered with 500, as a redirect would lead back to where it came from.",
 		Fix:      "Behind a proxy that ends TLS set SECURE_PROXY_SSL_HEADER to HTTP_X_FORWARDED_PROTO and https, and TRUSTED_PROXIES to its address.",
 		Scenario: `
 set SECURE_SSL_REDIRECT=False

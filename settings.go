@@ -100,6 +100,27 @@ type Settings struct {
 	// does not have it.
 	SecureCrossOriginOpenerPolicy string `django:"SECURE_CROSS_ORIGIN_OPENER_POLICY,none"`
 
+	// SecureCrossOriginResourcePolicy is SECURE_CROSS_ORIGIN_RESOURCE_POLICY: the header
+	// Cross-Origin-Resource-Policy, by which same-origin, same-site or cross-origin pages may show
+	// what the site serves; same-origin also keeps images out of mails that are read on the web.
+	// None sends no header. Django has no such setting. Default: None.
+	SecureCrossOriginResourcePolicy string `django:"SECURE_CROSS_ORIGIN_RESOURCE_POLICY,none"`
+
+	// SecurePermissionsPolicy is SECURE_PERMISSIONS_POLICY: the items of the header
+	// Permissions-Policy, as "camera=()" and "geolocation=(self)". None sends no header. Django has no
+	// such setting. Default: None.
+	SecurePermissionsPolicy []string `django:"SECURE_PERMISSIONS_POLICY,none"`
+
+	// SecureCSP is SECURE_CSP: the directives of the header Content-Security-Policy in their order,
+	// each with its sources; see CSP and CSPNonce. An empty one sends no header. Django has it since
+	// 6.0. Default: none.
+	SecureCSP CSP `django:"SECURE_CSP"`
+
+	// SecureCSPReportOnly is SECURE_CSP_REPORT_ONLY: SECURE_CSP for the header
+	// Content-Security-Policy-Report-Only, of which browsers report what they would refuse. Django
+	// has it since 6.0. Default: none.
+	SecureCSPReportOnly CSP `django:"SECURE_CSP_REPORT_ONLY"`
+
 	// SecureBrowserXSSFilter is SECURE_BROWSER_XSS_FILTER: the header X-XSS-Protection is sent.
 	// Django has it up to 3.2 and ignores it later. Default: False.
 	SecureBrowserXSSFilter bool `django:"SECURE_BROWSER_XSS_FILTER"`
@@ -201,6 +222,12 @@ type Settings struct {
 	// only. Default: True in 5.2 and 6.0, else False.
 	SignedCookieLegacySaltFallback bool `django:"SIGNED_COOKIE_LEGACY_SALT_FALLBACK"`
 
+	// UseTZ is USE_TZ: moments have a zone. It decides how a session holds the moment at which it
+	// ends: a Django fails on one that is written otherwise than its own USE_TZ has it. Without a zone
+	// moments are taken for UTC. Projects made by startproject set it to True in every version.
+	// Default: True; False up to 4.2.
+	UseTZ bool `django:"USE_TZ"`
+
 	// DjangoVersion is DJANGO_VERSION: the Django with which this site shares its bytes, as
 	// "5.2", which means its newest patch, or "5.2.14". Known are 3.2, 4.2, 5.2, 6.0 and 6.1.
 	// Django has no such setting. Default: 6.1.
@@ -235,6 +262,8 @@ func (s Settings) clone() Settings {
 	s.SecureRedirectExempt = slices.Clone(s.SecureRedirectExempt)
 	s.TrustedProxies = slices.Clone(s.TrustedProxies)
 	s.SecureReferrerPolicy = slices.Clone(s.SecureReferrerPolicy)
+	s.SecurePermissionsPolicy = slices.Clone(s.SecurePermissionsPolicy)
+	s.SecureCSP, s.SecureCSPReportOnly = s.SecureCSP.clone(), s.SecureCSPReportOnly.clone()
 	s.CSRFTrustedOrigins = slices.Clone(s.CSRFTrustedOrigins)
 	s.InsecureCSRFExempt = slices.Clone(s.InsecureCSRFExempt)
 	return s

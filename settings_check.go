@@ -21,6 +21,7 @@ type checked struct {
 	Settings
 	version        version          // see version.atLeast and version.fixedIn
 	hosts          []string         // ALLOWED_HOSTS in lower case; DEBUG with none gives Django's names for localhost
+	redirectLimit  int              // characters of the longest Location that Django redirects to; 0 is none
 	exempt         []*regexp.Regexp // searched for in the path without its leading slashes
 	proxies        []netip.Prefix   // TRUSTED_PROXIES, to be compared with the unmapped address of the peer
 	proxyHeader    string           // the header of SECURE_PROXY_SSL_HEADER, as "X-Forwarded-Proto"; "" is None
@@ -71,11 +72,24 @@ func (c *checked) checkVersion(m *mistakes) {
 		v, _ = parseVersion(latestDjango)
 	}
 	c.version = v
+	c.redirectLimit = v.redirectLimit()
+}
+
+// since refuses a setting that came with a later Django than DJANGO_VERSION. That Django ignores it in
+// silence, so that whoever set it believes in something that is not there.
+func (c *checked) since(m *mistakes, major, minor int, setting string) {
+	if !c.version.atLeast(major, minor, 0) {
+		m.add(setting, "", fmt.Sprintf("Django %d.%d does not have it, it came with %d.%d", c.version.major, c.version.minor, major, minor),
+			"take it out, or set DJANGO_VERSION to the Django that is beside this site")
+	}
 }
 
 func (c *checked) checkKeys(m *mistakes) {
 	if c.SecretKey == "" {
 		m.add("SECRET_KEY", "", "must not be empty", "set it to 50 or more random characters and keep them secret")
+	}
+	if len(c.SecretKeyFallbacks) > 0 {
+		c.since(m, 4, 1, "SECRET_KEY_FALLBACKS")
 	}
 	if slices.Contains(c.SecretKeyFallbacks, "") {
 		m.add("SECRET_KEY_FALLBACKS", "", "an empty key would let anybody sign", "take it out of the list")
@@ -396,6 +410,8 @@ var (
 		"no-referrer", "no-referrer-when-downgrade", "origin", "origin-when-cross-origin",
 		"same-origin", "strict-origin", "strict-origin-when-cross-origin", "unsafe-url",
 	}
+	resourcePolicies = []string{"same-origin", "same-site", "cross-origin"}
+
 	openerPolicies = []string{"same-origin", "same-origin-allow-popups", "unsafe-none"}
 	frameOptions   = []string{"DENY", "SAMEORIGIN"}
 )
@@ -412,9 +428,34 @@ func (c *checked) checkHeaders(m *mistakes) {
 	if c.SecureCrossOriginOpenerPolicy != "" {
 		m.oneOf("SECURE_CROSS_ORIGIN_OPENER_POLICY", c.SecureCrossOriginOpenerPolicy, openerPolicies)
 	}
+	if c.SecureCrossOriginResourcePolicy != "" {
+		m.oneOf("SECURE_CROSS_ORIGIN_RESOURCE_POLICY", c.SecureCrossOriginResourcePolicy, resourcePolicies)
+	}
+	c.checkPermissions(m)
+	c.checkCSP(m, "SECURE_CSP", c.SecureCSP)
+	c.checkCSP(m, "SECURE_CSP_REPORT_ONLY", c.SecureCSPReportOnly)
 	c.frameOptions = strings.ToUpper(c.XFrameOptions)
 	if c.frameOptions != "" && !slices.Contains(frameOptions, c.frameOptions) {
 		m.oneOf("X_FRAME_OPTIONS", c.XFrameOptions, frameOptions)
+	}
+}
+
+// permissionForm is an item of Permissions-Policy: a feature, and the origins that may use it (RFC 8941,
+// a dictionary of inner lists of tokens and strings).
+var permissionForm = regexp.MustCompile(`^[a-z][a-z0-9-]*=(\*|self|\((self|src|\*|"https?://[^"\\ ]+")?( (self|src|\*|"https?://[^"\\ ]+"))*\))$`)
+
+func (c *checked) checkPermissions(m *mistakes) {
+	seen := map[string]bool{}
+	for _, item := range c.SecurePermissionsPolicy {
+		feature, _, _ := strings.Cut(item, "=")
+		switch {
+		case !permissionForm.MatchString(item):
+			m.add("SECURE_PERMISSIONS_POLICY", strconv.Quote(item), "is not an item of the header",
+				`write "camera=()" for nobody, "camera=(self)", "camera=(self \"https://pay.shop.test\")", or "camera=*"`)
+		case seen[feature]:
+			m.add("SECURE_PERMISSIONS_POLICY", strconv.Quote(item), "is about a feature that another item is about, of which browsers take the last", "take one of the two out")
+		}
+		seen[feature] = true
 	}
 }
 
@@ -736,6 +777,21 @@ func (v version) checksOrigin() bool { return v.atLeast(4, 0, 0) }
 
 // masksCSRFCookie reports whether the CSRF cookie and session item hold the secret masked.
 func (v version) masksCSRFCookie() bool { return !v.atLeast(4, 1, 0) }
+
+// expiresAtMoments reports whether sessions can hold the moment at which they end; earlier versions
+// fail on it.
+func (v version) expiresAtMoments() bool { return v.atLeast(4, 1, 0) }
+
+// redirectLimit is how many characters a Location may have (CVE-2025-64458); 0 is any number.
+func (v version) redirectLimit() int {
+	switch {
+	case v.fixedIn(version{4, 2, 27}, version{5, 2, 9}):
+		return 16384
+	case v.fixedIn(version{4, 2, 26}, version{5, 2, 8}):
+		return 2048
+	}
+	return 0
+}
 
 // signsCookiesAnew reports whether signed cookies have the salt of CVE-2026-6873, in which name
 // and salt cannot be confused.

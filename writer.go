@@ -41,7 +41,7 @@ func (x *exchange) begin(status int) bool {
 	}
 	x.setSessionCookie(outcome)
 	x.checkCookies(h["Set-Cookie"])
-	x.guard.writeHeaders(h, x.secure, x.domain, x.framing, x.rec)
+	x.writeHeaders(h)
 	return true
 }
 
@@ -66,7 +66,7 @@ const retryAfter = "5"
 // replace answers with an error page: 400 when the session was ended by another request
 // (SessionInterrupted), 503 when the store failed.
 func (x *exchange) replace(err error) {
-	x.replaced, x.framing = true, false
+	x.replaced, x.reached = true, inPolicies
 	h := x.out.Header()
 	for _, name := range contentHeaders {
 		delete(h, name)
@@ -78,7 +78,7 @@ func (x *exchange) replace(err error) {
 		h.Set("Retry-After", retryAfter)
 	}
 	x.guard.logSessionError(x.in, status, err)
-	x.guard.writeHeaders(h, x.secure, x.domain, x.framing, x.rec)
+	x.writeHeaders(h)
 	x.sent = true
 	x.guard.writePage(x.out, status, "", err.Error())
 }

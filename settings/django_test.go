@@ -76,6 +76,12 @@ func pythonLiteral(value any) string {
 			items[i] = pythonLiteral(item)
 		}
 		return "[" + strings.Join(items, ", ") + "]"
+	case object:
+		items := []string{}
+		for name, item := range v {
+			items = append(items, strconv.QuoteToASCII(name)+": "+pythonLiteral(item))
+		}
+		return "{" + strings.Join(items, ", ") + "}"
 	case string:
 		return strconv.QuoteToASCII(v) // ASCII text is the same in Go and Python
 	default:

@@ -15,7 +15,7 @@ import (
 type Field struct {
 	Name    string // Django's: "SECURE_SSL_REDIRECT"
 	GoName  string // the field of lockstep.Settings: "SecureSSLRedirect"
-	Type    string // "boolean", "integer", "string", "list of strings" or "pair of strings", with "or None" where it may be that
+	Type    string // "boolean", "integer", "string", "list of strings", "pair of strings" or "dictionary of directives", with "or None" where it may be that
 	Default string // as a Python literal
 	About   string // what it does, as one or more sentences without the name
 	Secret  bool   // whether its value is a secret
@@ -43,9 +43,10 @@ type kind int
 const (
 	boolean kind = iota
 	integer
-	word // a string
-	list // of strings
-	pair // of strings
+	word   // a string
+	list   // of strings
+	pair   // of strings
+	policy // of directives, each with a list of strings
 )
 
 // field is a setting as its struct tag in lockstep.Settings describes it.
@@ -80,14 +81,16 @@ func readField(sf reflect.StructField, index int) field {
 }
 
 func kindOf(t reflect.Type) kind {
-	switch t.Kind() {
-	case reflect.Bool:
+	switch {
+	case t == reflect.TypeFor[lockstep.CSP]():
+		return policy
+	case t.Kind() == reflect.Bool:
 		return boolean
-	case reflect.Int:
+	case t.Kind() == reflect.Int:
 		return integer
-	case reflect.Slice:
+	case t.Kind() == reflect.Slice:
 		return list
-	case reflect.Array:
+	case t.Kind() == reflect.Array:
 		return pair
 	default:
 		return word
@@ -106,6 +109,7 @@ func fieldNamed(name string) (field, bool) {
 func (f field) describe() string {
 	name := map[kind]string{
 		boolean: "boolean", integer: "integer", word: "string", list: "list of strings", pair: "pair of strings",
+		policy: "dictionary of directives",
 	}[f.kind]
 	switch {
 	case f.none:
@@ -131,6 +135,8 @@ func (f field) accepts() string {
 		return "a string or None"
 	case f.kind == word:
 		return "a string"
+	case f.kind == policy:
+		return "a dictionary of directives and their sources, such as " + f.example()
 	case f.kind == pair:
 		return "two strings, such as " + f.example() + ", or None"
 	}
@@ -146,6 +152,8 @@ func (f field) example() string {
 		return "3600"
 	case list:
 		return "['a', 'b']"
+	case policy:
+		return `{'default-src': ["'self'"]}`
 	case pair:
 		return "('HTTP_X_FORWARDED_PROTO', 'https')"
 	default:

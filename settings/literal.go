@@ -40,6 +40,8 @@ func Format(s lockstep.Settings, name string) (text string, ok bool) {
 		return "[" + quoteAll(v) + "]", true
 	case [2]string:
 		return "(" + quoteAll(v[:]) + ")", true
+	case lockstep.CSP:
+		return writeValue(dictOf(v)), true
 	default:
 		return formatValue(v), true
 	}

@@ -398,6 +398,8 @@ func Python(s lockstep.Settings, name string) (value any, ok bool) {
 		return anys(v), true
 	case [2]string:
 		return anys(v[:]), true
+	case lockstep.CSP:
+		return dictOf(v), true
 	default:
 		return v, true
 	}

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -120,9 +121,20 @@ func (p *reprParser) braces(depth int) (any, error) {
 	case items != nil && len(dict) > 0:
 		return nil, errRepr
 	case items != nil:
-		return items, nil
+		return sorted(items), nil
 	}
 	return dict, nil
+}
+
+// sorted is a set of strings in an order of its own, as Django sends one, each once. Other sets stay
+// as they were printed.
+func sorted(set []any) []any {
+	texts, ok := stringsOf(set)
+	if !ok {
+		return set
+	}
+	slices.Sort(texts)
+	return anys(slices.Compact(texts))
 }
 
 // items reads what stands between the bracket at the position and end, each with one, and with
@@ -162,9 +174,12 @@ func (p *reprParser) object() (any, error) {
 			depth--
 		}
 		if depth == 0 {
-			object := Opaque(p.rest()[:i+1])
+			object := p.rest()[:i+1]
 			p.at += i + 1
-			return object, nil
+			if value, ok := memberOf(object); ok {
+				return value, nil
+			}
+			return Opaque(object), nil
 		}
 	}
 	return nil, errRepr

@@ -32,6 +32,10 @@ const maxFile = 1 << 20
 //	SECURE_PROXY_SSL_HEADER = ["HTTP_X_FORWARDED_PROTO", "https"]
 //	SESSION_COOKIE_SAMESITE = false   # no attribute
 //
+//	[SECURE_CSP]                      # directives, sent in this order
+//	default-src = ["'self'"]
+//	upgrade-insecure-requests = true
+//
 // The name is only used in origins, as in "lockstep.toml:3".
 func TOML(name string, data []byte) Source {
 	if len(data) > maxFile {
@@ -56,7 +60,12 @@ func TOML(name string, data []byte) Source {
 		var value any
 		err := md.PrimitiveDecode(keys[key], &value)
 		source.given = append(source.given, given{
-			name: key, origin: origin, value: func(field) (any, error) { return value, err },
+			name: key, origin: origin, value: func(f field) (any, error) {
+				if f.kind == policy {
+					return tableOf(&md, key, value), err
+				}
+				return value, err
+			},
 		})
 	}
 	return source
@@ -104,8 +113,9 @@ const environmentPrefix = "LOCKSTEP_"
 // no settings; further names are refused, so that a misspelt one is noticed.
 //
 // Truth values are true and false, in Python's spelling too. A string is taken as it is, without
-// quotes. The items of a list are separated by commas, or written as a list in Python. An empty
-// value is the empty string or list, or None.
+// quotes. The items of a list are separated by commas, or written as a list in Python; a policy is
+// written as its header has it, or as a dictionary. An empty value is the empty string, list or
+// policy, or None.
 func Environment(environ []string, others ...string) Source {
 	var source Source
 	for _, variable := range environ {
@@ -126,6 +136,7 @@ func Environment(environ []string, others ...string) Source {
 // such as "--set". A value is a Python literal: True, False, None, a number, a string in quotes,
 // a list or tuple of them. Where no literal is meant the quotes may be left out: a string is
 // taken as it is, and the items of a list are separated by commas, as in ALLOWED_HOSTS=a.test,b.test.
+// A policy is a dictionary, or is written as its header has it.
 //
 // A SameSite setting does not take the bare word None, which is no attribute to Python and
 // SameSite=None to everybody else: 'None', with quotes, is SameSite=None, and False is no

@@ -58,6 +58,12 @@ func tomlValue(value any) string {
 			items[i] = tomlValue(item)
 		}
 		return "[" + strings.Join(items, ", ") + "]"
+	case Dict:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = tomlString(fmt.Sprint(item.Key)) + " = " + tomlValue(item.Value)
+		}
+		return "{" + strings.Join(items, ", ") + "}"
 	default:
 		return fmt.Sprint(v) // a boolean or a number
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Values on their way into Settings are nil, bool, int64, float64, string or []any of them, as
-// TOML and Python's literals give them.
+// TOML and Python's literals give them, and Dict for a policy.
 
 // readText reads a value of the environment, where nothing is in quotes.
 func (f field) readText(text string) (any, error) {
@@ -21,6 +21,8 @@ func (f field) readText(text string) (any, error) {
 		return f.readInteger(text), nil
 	case list, pair:
 		return f.readItems(strings.TrimSpace(text))
+	case policy:
+		return readPolicy(strings.TrimSpace(text))
 	default:
 		return f.readWord(text), nil
 	}
@@ -107,9 +109,9 @@ func (f field) assign(s *lockstep.Settings, value any) error {
 func (f field) turnsOff(value any) bool {
 	switch value {
 	case nil:
-		return f.none
+		return f.none || f.kind == policy
 	case false:
-		return f.none || f.noAttribute
+		return f.none || f.noAttribute || f.kind == policy
 	case "":
 		return f.none && f.kind != integer
 	}
@@ -134,6 +136,8 @@ func (f field) convert(value any) (fitting any, ok bool) {
 			return [2]string(items), true
 		}
 		return nil, false
+	case policy:
+		fitting, ok = convertPolicy(value)
 	}
 	return fitting, ok
 }
@@ -206,6 +210,8 @@ func describeValue(value any) string {
 			return fmt.Sprintf("a list of %d", len(value))
 		}
 		return "a list with other things than strings"
+	case Dict:
+		return "a dictionary with other things than lists of strings"
 	case map[string]any, []map[string]any:
 		return "a table"
 	}

@@ -57,7 +57,7 @@ var proxyChecks = []Check{
 			return when(s.refuses("SECURE_PROXY_SSL_HEADER") && !inverted(value), "%s never matches", s.show("SECURE_PROXY_SSL_HEADER"))
 		},
 		Show: Proof{Steps: func(*Subject) []Sight {
-			return []Sight{{Step: 1, Rule: "follow-loop"}, {Step: 2, Rule: "follow-loop"}, {Step: 2, Rule: "secure-plain-http", Scheme: "https"}}
+			return []Sight{{Step: 1, Rule: "redirect-loop-forwarded"}, {Step: 2, Rule: "redirect-loop-forwarded"}, {Step: 2, Rule: "secure-plain-http", Scheme: "https"}}
 		}, Words: "Django answers every request with a server error, and the Guard refuses the value."},
 		Mend: mendProxyHeader,
 	},
@@ -71,7 +71,7 @@ var proxyChecks = []Check{
 			return when(inverted(value), "%s", s.show("SECURE_PROXY_SSL_HEADER"))
 		},
 		Show: Proof{Steps: func(*Subject) []Sight {
-			return []Sight{{Step: 1, Rule: "secure-proxy-header", Scheme: "http"}, {Step: 2, Rule: "follow-loop"}}
+			return []Sight{{Step: 1, Rule: "secure-proxy-header", Scheme: "http"}, {Step: 2, Rule: "redirect-loop-forwarded"}}
 		}},
 		Mend: mendProxyHeader,
 	},

@@ -198,12 +198,12 @@ func checkDeclared(t *testing.T, c *scenario.Catalogue, v rule.Verdict) {
 }
 
 // TestProxy holds what a site sees behind a proxy: the scheme is what the header says, and without
-// the setting every request is plain HTTP.
+// the setting every request is plain HTTP, which ends in a page that says so.
 func TestProxy(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"set TRUSTED_PROXIES=['127.0.0.1']\nset SECURE_PROXY_SSL_HEADER=('HTTP_X_FORWARDED_PROTO', 'https')\nproxy X-Forwarded-Proto\nvisit http://shop.test/", "secure-proxy-header"},
 		{"set TRUSTED_PROXIES=['127.0.0.1']\nset SECURE_PROXY_SSL_HEADER=('HTTP_X_FORWARDED_SSL', 'on')\nproxy X-Forwarded-Ssl off on\nvisit http://shop.test/", "secure-proxy-header"},
-		{"proxy X-Forwarded-Proto\nvisit http://shop.test/", "follow-loop"},
+		{"proxy X-Forwarded-Proto\nvisit http://shop.test/", "redirect-loop-forwarded"},
 	} {
 		s, err := scenario.Parse(c.text + "\nexpect " + c.want)
 		if err != nil {

@@ -28,6 +28,20 @@ var plainDoings = map[string]Doing{
 	"account":    account,
 	"token":      token,
 	"late-token": lateToken,
+	"nonce":      nonce,
+	"late-nonce": lateNonce,
+}
+
+// nonce is a page with a script that the policy allows by its nonce.
+func nonce(w http.ResponseWriter, r *http.Request) (string, error) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	return `<!doctype html><title>Script</title><script nonce="` + lockstep.CSPNonce(r) + `">document.title = "ran"</script>`, nil
+}
+
+// lateNonce asks for the nonce when the response has begun.
+func lateNonce(w http.ResponseWriter, r *http.Request) (string, error) {
+	w.WriteHeader(http.StatusOK)
+	return "nonce " + lockstep.CSPNonce(r)[:0], nil
 }
 
 // Counter counts the visits of a session: the page of the lesson.
