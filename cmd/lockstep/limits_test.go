@@ -29,6 +29,10 @@ var limitGroups = []limitGroup{
 		{".", "maxFormFields", "", "fields of such a form", "400, rule csrf-form-refused"},
 		{".", "maxFormFiles", "", "files of such a form", "400, rule csrf-form-refused"},
 	}},
+	{"Redirects that lead back", []limit{
+		{".", "loopWindow", "", "after which a redirect that leads back is no longer taken for a loop", "redirected as ever"},
+		{".", "maxGiven", "redirects", "remembered by a Guard, to notice one that leads back", "a newer takes the place of an older"},
+	}},
 	{"Settings", []limit{
 		{".", "longestAge", "seconds", "SESSION_COOKIE_AGE and CSRF_COOKIE_AGE", "refused by New"},
 		{"settings", "maxFile", "bytes", "a TOML file of settings", "refused"},

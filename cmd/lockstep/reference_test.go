@@ -53,14 +53,18 @@ func code(text string) string { return "`" + text + "`" }
 
 // inDjango says where Django has a setting when not all of the versions that Lockstep knows have it.
 var inDjango = map[string]string{
-	"TRUSTED_PROXIES":                    "no",
-	"INSECURE_TRUST_ANY_PROXY":           "no",
-	"INSECURE_CSRF_EXEMPT":               "no",
-	"DJANGO_VERSION":                     "no",
-	"SECRET_KEY_FALLBACKS":               "4.1 and later",
-	"SECURE_CROSS_ORIGIN_OPENER_POLICY":  "4.0 and later",
-	"SECURE_BROWSER_XSS_FILTER":          "up to 3.2",
-	"SIGNED_COOKIE_LEGACY_SALT_FALLBACK": "5.2.15, 6.0.6 and later",
+	"TRUSTED_PROXIES":                     "no",
+	"INSECURE_TRUST_ANY_PROXY":            "no",
+	"INSECURE_CSRF_EXEMPT":                "no",
+	"DJANGO_VERSION":                      "no",
+	"SECURE_CROSS_ORIGIN_RESOURCE_POLICY": "no",
+	"SECURE_PERMISSIONS_POLICY":           "no",
+	"SECURE_CSP":                          "6.0 and later",
+	"SECURE_CSP_REPORT_ONLY":              "6.0 and later",
+	"SECRET_KEY_FALLBACKS":                "4.1 and later",
+	"SECURE_CROSS_ORIGIN_OPENER_POLICY":   "4.0 and later",
+	"SECURE_BROWSER_XSS_FILTER":           "up to 3.2",
+	"SIGNED_COOKIE_LEGACY_SALT_FALLBACK":  "5.2.15, 6.0.6 and later",
 }
 
 // settingTable is a table of all settings, and what each does.

@@ -251,7 +251,7 @@ var djangoChecks = []Check{
 			return append(at("SECURE_CSP", !s.isPolicy("SECURE_CSP"), "%s", s.show("SECURE_CSP")),
 				at("SECURE_CSP_REPORT_ONLY", !s.isPolicy("SECURE_CSP_REPORT_ONLY"), "%s", s.show("SECURE_CSP_REPORT_ONLY"))...)
 		},
-		Show: Proof{Words: "Lockstep has no Content-Security-Policy to run."},
+		Show: Proof{Words: "What is no dictionary of directives is no policy that could be run."},
 		Mend: func(s *Subject) {
 			for _, name := range []string{"SECURE_CSP", "SECURE_CSP_REPORT_ONLY"} {
 				if !s.isPolicy(name) {
@@ -270,7 +270,7 @@ var djangoChecks = []Check{
 			wants := s.middleware(cspMiddleware) && (hasNonce(s.value("SECURE_CSP")) || hasNonce(s.value("SECURE_CSP_REPORT_ONLY")))
 			return when(wants && !mentions(s.value("TEMPLATES"), cspProcessor), "TEMPLATES does not name %s", cspProcessor)
 		},
-		Show: Proof{Words: "Lockstep has no Content-Security-Policy to run."},
+		Show: Proof{Words: "Context processors are of Django's templates, which a run does not have."},
 		Mend: mendTemplates,
 	},
 	{
