@@ -13,7 +13,7 @@ FUZZTIME ?= 15s
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build test setup format vet lint race fuzz cover clean go
+.PHONY: help demo build test setup format vet lint race fuzz cover bench clean go
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ cover: go ## measure how much of the code the tests run, into .cache/cover.html
 	@go test -coverpkg=./... -coverprofile=.cache/cover.out ./...
 	@go tool cover -html=.cache/cover.out -o .cache/cover.html
 	@go tool cover -func=.cache/cover.out | tail -n 1
+
+bench: go ## measure Lockstep beside its peers and rewrite docs/performance.md
+	@cd bench && go run . -update ../docs/performance.md
 
 clean: ## remove what was built
 	@rm -rf bin .cache
