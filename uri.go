@@ -42,7 +42,9 @@ type pyURL struct{ scheme, netloc, path, params, query, fragment string }
 // is taken as it is.
 func splitURL(s string) (u pyURL) {
 	s = strings.TrimLeftFunc(s, func(r rune) bool { return r <= ' ' })
-	s = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(s)
+	if strings.ContainsAny(s, "\t\r\n") {
+		s = lineParts.Replace(s)
+	}
 	if i := strings.IndexByte(s, ':'); i > 0 && isScheme(s[:i]) {
 		u.scheme, s = strings.ToLower(s[:i]), s[i+1:]
 	}
@@ -57,6 +59,9 @@ func splitURL(s string) (u pyURL) {
 	u.path, u.query, _ = strings.Cut(s, "?")
 	return u
 }
+
+// lineParts takes out what Python takes out of URLs.
+var lineParts = strings.NewReplacer("\t", "", "\r", "", "\n", "")
 
 func isScheme(s string) bool {
 	letter := func(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

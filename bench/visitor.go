@@ -187,6 +187,12 @@ func (w *sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// WriteString implements [io.StringWriter], as the writer of net/http's server does.
+func (w *sink) WriteString(s string) (int, error) { //nolint:unparam // as io.StringWriter has it
+	w.begin(http.StatusOK)
+	return len(s), nil
+}
+
 // WriteHeader implements [http.ResponseWriter].
 func (w *sink) WriteHeader(status int) { w.begin(status) }
 
