@@ -53,7 +53,7 @@ func CanonicalHost(host string) (string, error) {
 		}
 		name = ascii
 	}
-	if strings.Trim(name, ".") == "" || strings.ContainsFunc(name, forbiddenInHost) || len(name) > MaxHost {
+	if strings.Trim(name, ".") == "" || hasForbidden(name) || len(name) > MaxHost {
 		return "", fmt.Errorf("host %q is not a name", host)
 	}
 	if address := strings.TrimSuffix(name, "."); isAddress(address) {
@@ -71,10 +71,15 @@ func canonicalIPv6(host string) (string, error) {
 	return a.String(), nil
 }
 
-// forbiddenInHost reports whether no host may contain r: the forbidden domain code points of the
-// URL standard.
-func forbiddenInHost(r rune) bool {
-	return r <= 0x20 || r >= 0x7F || strings.ContainsRune("#%/:<>?@[\\]^|", r)
+// hasForbidden reports whether s holds what no host may contain: the forbidden domain code points of
+// the URL standard, and what is not ASCII.
+func hasForbidden(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= 0x20 || c >= 0x7F || strings.IndexByte("#%/:<>?@[\\]^|", c) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // RegistrableDomain returns the part of a canonical host that somebody registered: its public
@@ -99,7 +104,7 @@ func RegistrableDomain(host string) string {
 // character that no name has is not.
 func isPublicSuffix(domain string) bool {
 	domain = strings.TrimSuffix(domain, ".")
-	if domain == "" || domain[0] == '.' || strings.ContainsFunc(domain, forbiddenInHost) {
+	if domain == "" || domain[0] == '.' || hasForbidden(domain) {
 		return false
 	}
 	suffix, _ := publicsuffix.PublicSuffix(domain)

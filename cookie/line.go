@@ -166,6 +166,9 @@ func Parse(line string) Line {
 	l.Name, l.Value = trim(name), trim(value)
 	l.notePair(rest)
 
+	if more {
+		l.Attributes = make([]Attribute, 0, min(strings.Count(rest, ";")+1, MaxAttributes))
+	}
 	reader := attributeReader{line: &l}
 	for more {
 		var av string
