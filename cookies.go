@@ -254,20 +254,26 @@ func (x *exchange) add(h http.Header, line string) error {
 	if problems := parsed.Problems(x.cookieHost()); len(problems) > 0 {
 		return x.refuseCookie(line, parsed, problems)
 	}
-	put(h, line, parsed)
+	put(h, line)
 	return nil
 }
 
-// put replaces in h the line of the cookie that parsed is about, or adds it.
-func put(h http.Header, line string, parsed cookie.Line) {
-	for i, earlier := range h["Set-Cookie"] {
-		e := cookie.Parse(earlier)
-		if e.Name == parsed.Name && e.Domain == parsed.Domain && e.Path == parsed.Path {
-			h["Set-Cookie"][i] = line
+// put replaces in h the line of the cookie that line is about, or adds it.
+func put(h http.Header, line string) {
+	lines := h["Set-Cookie"]
+	if len(lines) == 0 { // nearly always, and then nothing has to be read
+		h["Set-Cookie"] = []string{line}
+		return
+	}
+	about := cookie.Parse(line)
+	for i := range lines {
+		e := cookie.Parse(lines[i])
+		if e.Name == about.Name && e.Domain == about.Domain && e.Path == about.Path {
+			lines[i] = line
 			return
 		}
 	}
-	h["Set-Cookie"] = append(h["Set-Cookie"], line)
+	h["Set-Cookie"] = append(lines, line)
 }
 
 func (x *exchange) refuseCookie(line string, parsed cookie.Line, problems []rule.ID) error {
@@ -305,8 +311,7 @@ func (x *exchange) setSessionCookie(o session.Outcome) {
 			c.MaxAge, c.Expires = &o.MaxAge, django.HTTPDate(o.Expires)
 		}
 	}
-	line := c.String()
-	put(x.out.Header(), line, cookie.Parse(line))
+	put(x.out.Header(), c.String())
 }
 
 // checkCookies looks at the Set-Cookie lines that go out, whoever wrote them.

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/django"
 	"github.com/lockstep-http/lockstep/rule"
 	"github.com/lockstep-http/lockstep/session"
@@ -213,8 +212,7 @@ func (x *exchange) commitCSRF() {
 		if site.CSRFCookieAge != 0 {
 			lasts(&c, site.CSRFCookieAge, x.guard.now())
 		}
-		line := c.String()
-		put(x.out.Header(), line, cookie.Parse(line))
+		put(x.out.Header(), c.String())
 		varyOnCookie(x.out.Header())
 	}
 }
