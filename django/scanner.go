@@ -42,6 +42,9 @@ func (s *scanner) object() (o Object, err error) {
 		return o, s.fail("no object")
 	}
 	more, err := s.open('}')
+	if more { // one comma less than members; values may have some, too
+		o.members = make([]member, 0, min(bytes.Count(s.data, []byte{','})+1, smallObject))
+	}
 	for ; more && err == nil; more, err = s.next('}') {
 		name, err := s.name()
 		if err != nil {

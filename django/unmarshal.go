@@ -40,6 +40,21 @@ func decode(raw []byte, target reflect.Value) error {
 	case *json.RawMessage:
 		*p = append((*p)[:0], raw...)
 		return nil
+	case *string:
+		if raw[0] == '"' {
+			*p = unquoteString(raw, false)
+			return nil
+		}
+	case *int:
+		if n, ok := pythonInt(raw); ok && int64(int(n)) == n {
+			*p = int(n)
+			return nil
+		}
+	case *int64:
+		if n, ok := pythonInt(raw); ok {
+			*p = n
+			return nil
+		}
 	case json.Unmarshaler, encoding.TextUnmarshaler:
 		return json.Unmarshal(raw, pointer)
 	}
@@ -165,15 +180,23 @@ func (s *scanner) decodeArray() ([]any, error) {
 }
 
 func decodeNumber(raw []byte) any {
-	text := string(raw)
+	if n, ok := pythonInt(raw); ok {
+		return n
+	}
 	if isInteger(raw) {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n
-		}
-		return json.Number(text)
+		return json.Number(raw)
 	}
 	f, _ := pythonFloat(raw, 64)
 	return f
+}
+
+// pythonInt reads an integer that fits.
+func pythonInt(raw []byte) (n int64, ok bool) {
+	if !isInteger(raw) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	return n, err == nil
 }
 
 func isInteger(raw []byte) bool {
