@@ -145,15 +145,15 @@ func lookupCookie(header, name string) (value string, ok bool) {
 	if !strings.HasPrefix(name, "__") {
 		return django.LookupCookie(header, name)
 	}
-	for rest := header; rest != ""; {
-		start := strings.LastIndexByte(rest, ';') + 1
-		pair := rest[start:]
-		if written, _, found := strings.Cut(pair, "="); found && strings.Trim(written, " \t") == name {
-			return django.LookupCookie(pair, name)
+	for more := header != ""; more; {
+		var pair string
+		pair, header, more = strings.Cut(header, ";")
+		after, found := strings.CutPrefix(strings.TrimLeft(pair, " \t"), name)
+		if found && strings.HasPrefix(strings.TrimLeft(after, " \t"), "=") {
+			value, ok = django.LookupCookie(pair, name)
 		}
-		rest = rest[:max(start-1, 0)]
 	}
-	return "", false
+	return value, ok
 }
 
 // asDjango returns the line of response.set_cookie(), whose clock says now.

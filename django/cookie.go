@@ -117,15 +117,15 @@ func ParseCookies(header string) []CookiePair {
 // LookupCookie returns the value of request.COOKIES[name], and whether there is one: the last of
 // that name in a Cookie header that is read as by [ParseCookies].
 func LookupCookie(header, name string) (value string, ok bool) {
-	for rest := header; rest != ""; {
-		start := strings.LastIndexByte(rest, ';') + 1
-		have, coded := splitPair(rest[start:])
+	for more := header != ""; more; {
+		var chunk string
+		chunk, header, more = strings.Cut(header, ";")
+		have, coded := splitPair(chunk)
 		if have == name && (have != "" || coded != "") {
-			return UnquoteCookie(coded), true
+			value, ok = coded, true
 		}
-		rest = rest[:max(start-1, 0)]
 	}
-	return "", false
+	return UnquoteCookie(value), ok
 }
 
 // splitPair divides what stands between two semicolons into a name and a value still coded.

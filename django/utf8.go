@@ -54,7 +54,15 @@ func brokenPrefix(s string) int {
 }
 
 // strip is str.strip().
-func strip(s string) string { return strings.TrimFunc(s, isPythonSpace) }
+func strip(s string) string {
+	if s == "" || isPrintable(s[0]) && isPrintable(s[len(s)-1]) {
+		return s
+	}
+	return strings.TrimFunc(s, isPythonSpace)
+}
+
+// isPrintable reports whether c is ASCII and neither white space nor a control character.
+func isPrintable(c byte) bool { return c > ' ' && c < 0x7F }
 
 // isPythonSpace is str.isspace() of one character: Unicode's white space, and the four separators
 // of ASCII.
