@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 )
@@ -25,13 +24,14 @@ const (
 )
 
 // formToken returns the token in the form that is the body of r, the last one as Django takes it, or
-// "" when the body is no form, has none or breaks off; or why the form is refused. What was read can be read again: of a body of
-// fields the bytes, of a multipart body r.MultipartForm.
+// "" when the body is no form, has none or breaks off; or why the form is refused. What was read can
+// be read again: of a body of fields the bytes, of a multipart body r.MultipartForm.
 func formToken(r *http.Request) (token, problem string) {
 	if r.PostForm != nil { // somebody in front of the Guard has read it
 		return last(r.PostForm[tokenField]), ""
 	}
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";") // as Django does, whatever follows
+	kind = strings.ToLower(strings.TrimSpace(kind))
 	switch {
 	case r.Body == nil:
 		return "", ""
@@ -48,7 +48,7 @@ func fieldsToken(r *http.Request) (token, problem string) {
 		return "", formTooBig
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxFormMemory+1))
-	r.Body = &readAgain{Reader: io.MultiReader(bytes.NewReader(body), r.Body), Closer: r.Body}
+	r.Body = &readAgain{ReadCloser: r.Body, read: body}
 	switch {
 	case err != nil:
 		return "", "" // Django: a body that breaks off has no token
@@ -60,10 +60,20 @@ func fieldsToken(r *http.Request) (token, problem string) {
 	return lastField(string(body), tokenField), ""
 }
 
-// readAgain is a body of which a part has been read.
+// A readAgain is a body whose beginning was read.
 type readAgain struct {
-	io.Reader
-	io.Closer
+	io.ReadCloser        // what follows
+	read          []byte // what was read
+}
+
+// Read implements [io.Reader].
+func (b *readAgain) Read(p []byte) (int, error) {
+	if len(b.read) == 0 {
+		return b.ReadCloser.Read(p)
+	}
+	n := copy(p, b.read)
+	b.read = b.read[n:]
+	return n, nil
 }
 
 // lastField returns the last value of a field of a form body.
