@@ -447,21 +447,28 @@ func (d *csrfDecision) checkToken() (rule.ID, string) {
 }
 
 func (d *csrfDecision) matchToken(token, secret string) (rule.ID, string) {
-	about := "CSRF token from POST "
-	length := utf8.RuneCountInString(token)
-	if d.source != tokenField {
-		about = "CSRF token from the " + pyRepr(d.source) + " HTTP header "
-		length = len(token) // WSGI has headers in Latin-1
+	length := len(token) // WSGI has headers in Latin-1
+	if d.source == tokenField {
+		length = utf8.RuneCountInString(token)
 	}
 	switch {
 	case length != django.CSRFSecretLength && length != django.CSRFTokenLength:
-		return csrfTokenLength, d.tokenReason(about + "has incorrect length.")
+		return csrfTokenLength, d.aboutToken("has incorrect length.")
 	case !django.IsCSRFText(token):
-		return csrfTokenCharacters, d.tokenReason(about + "has invalid characters.")
+		return csrfTokenCharacters, d.aboutToken("has invalid characters.")
 	case !django.CSRFTokensMatch(token, secret):
-		return csrfTokenIncorrect, d.tokenReason(about + "incorrect.")
+		return csrfTokenIncorrect, d.aboutToken("incorrect.")
 	}
 	return "", ""
+}
+
+// aboutToken is a reason that says where the token was.
+func (d *csrfDecision) aboutToken(problem string) string {
+	from := "POST"
+	if d.source != tokenField {
+		from = "the " + pyRepr(d.source) + " HTTP header"
+	}
+	return d.tokenReason("CSRF token from " + from + " " + problem)
 }
 
 // tokenReason is a reason about a token; Django 3.2 has one for all of them.
