@@ -28,6 +28,11 @@ const compressedMark = '.'
 //
 // What is longer than [MaxPayload] is signed all the same, and not read back by [Signer.Loads].
 func (s *Signer) Dumps(json []byte, compress bool, t time.Time) string {
+	return string(s.AppendDumps(nil, json, compress, t))
+}
+
+// AppendDumps appends what [Signer.Dumps] returns.
+func (s *Signer) AppendDumps(dst, json []byte, compress bool, t time.Time) []byte {
 	m := s.keys[0].borrow()
 	defer s.keys[0].giveBack(m)
 	m.text = m.text[:0]
@@ -40,7 +45,7 @@ func (s *Signer) Dumps(json []byte, compress bool, t time.Time) string {
 		}
 	}
 	m.text = base64.RawURLEncoding.AppendEncode(m.text, json)
-	return m.sealAt(t)
+	return append(dst, m.sealAt(t)...)
 }
 
 // Loads is signing.loads up to the JSON, at the time now. maxAge is that of [Signer.UnsignAt]. The

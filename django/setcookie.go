@@ -45,7 +45,10 @@ const longAgo = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 // String returns the value of the Set-Cookie header: name, value, and the attributes in the order
 // and spelling of Python's http.cookies.
-func (c SetCookie) String() string { return string(c.AppendTo(make([]byte, 0, 128))) }
+func (c SetCookie) String() string {
+	var room [256]byte // most lines fit
+	return string(c.AppendTo(room[:0]))
+}
 
 // AppendTo appends what [SetCookie.String] returns.
 func (c SetCookie) AppendTo(dst []byte) []byte {

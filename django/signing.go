@@ -100,7 +100,7 @@ func (s *Signer) Sign(value string) string {
 	m := s.keys[0].borrow()
 	defer s.keys[0].giveBack(m)
 	m.text = append(m.text[:0], value...)
-	return m.seal()
+	return string(m.seal())
 }
 
 // Unsign is Signer.unsign: the value that was signed, or an error that is [ErrBadSignature].
@@ -131,7 +131,7 @@ func (s *Signer) SignAt(value string, t time.Time) string {
 	m := s.keys[0].borrow()
 	defer s.keys[0].giveBack(m)
 	m.text = append(m.text[:0], value...)
-	return m.sealAt(t)
+	return string(m.sealAt(t))
 }
 
 // UnsignAt is TimestampSigner.unsign at the time now: the value and when it was signed. The error is
@@ -207,16 +207,16 @@ func (m *macState) sign() {
 	m.signature = base64.RawURLEncoding.AppendEncode(m.signature[:0], m.sum)
 }
 
-// seal returns m.text with its signature.
-func (m *macState) seal() string {
+// seal returns m.text with its signature, valid until m is used again.
+func (m *macState) seal() []byte {
 	m.sign()
 	m.text = append(m.text, separator...)
 	m.text = append(m.text, m.signature...)
-	return string(m.text)
+	return m.text
 }
 
-// sealAt returns m.text with the time t and its signature.
-func (m *macState) sealAt(t time.Time) string {
+// sealAt returns m.text with the time t and its signature, valid until m is used again.
+func (m *macState) sealAt(t time.Time) []byte {
 	m.text = append(m.text, separator...)
 	m.text = appendBase62(m.text, t.Unix())
 	return m.seal()

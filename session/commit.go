@@ -256,13 +256,13 @@ func (s *Session) save(ctx context.Context, out *Outcome) rule.ID {
 
 // encode returns the record of the session as it is now. Expiry counts from now.
 func (s *Session) encode() (Record, expiry, error) {
-	payload := s.data.AppendJSON(make([]byte, 0, len(s.stored.Data)+128))
+	payload := s.data.AppendJSON(nil)
 	if len(payload) > django.MaxPayload {
 		return Record{}, expiry{}, errTooLarge
 	}
 	e := s.expiryNow()
-	signed := s.engine.signer.Dumps(payload, len(payload) >= compressFrom, s.engine.config.Now())
-	return Record{Data: []byte(signed), Expires: e.Date}, e, nil
+	signed := s.engine.signer.AppendDumps(nil, payload, len(payload) >= compressFrom, s.engine.config.Now())
+	return Record{Data: signed, Expires: e.Date}, e, nil
 }
 
 var errTooLarge = fmt.Errorf("the items of the session are more than %d bytes of JSON", django.MaxPayload)
