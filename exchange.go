@@ -19,6 +19,7 @@ type exchange struct {
 	out     http.ResponseWriter
 	rec     *rule.Recorder // nil when nobody watches
 	session *session.Session
+	context requestContext // of what the handler gets
 	csrf    csrfState
 	nonce   nonceState
 
@@ -32,7 +33,25 @@ type exchange struct {
 	replaced bool        // an error page went out in place of the handler's response
 }
 
+// A requestContext is the context of the request that the handler gets: that of the client's request,
+// and it carries the exchange and its session. It lives in the exchange, so that it costs nothing.
+type requestContext struct {
+	context.Context //nolint:containedctx // it is a context
+	x               *exchange
+}
+
 type exchangeKey struct{}
+
+// Value implements [context.Context].
+func (c *requestContext) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return c.x
+	}
+	if s := c.x.session.ContextValue(key); s != nil {
+		return s
+	}
+	return c.Context.Value(key)
+}
 
 func exchangeOf(r *http.Request) *exchange {
 	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
@@ -91,7 +110,8 @@ func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.reached = inFraming
-	inner := r.WithContext(session.NewContext(context.WithValue(r.Context(), exchangeKey{}, x), x.session))
+	x.context = requestContext{r.Context(), x}
+	inner := r.WithContext(&x.context)
 	if rec.Watching() || !isSafe(r.Method) {
 		answer := x.decideCSRF(inner)
 		rec.Record(answer.verdict)

@@ -118,6 +118,15 @@ func NewContext(ctx context.Context, s *Session) context.Context {
 	return context.WithValue(ctx, contextKey{}, s)
 }
 
+// ContextValue is for who has a context of a type of his own that carries s, without the one more
+// that [NewContext] makes: it returns s for the key by which [From] asks, and nil for every other.
+func (s *Session) ContextValue(key any) any {
+	if key == (contextKey{}) {
+		return s
+	}
+	return nil
+}
+
 // From returns the session of the request that ctx belongs to.
 //
 // It panics when there is none. That is a mistake of the program, in which a handler runs outside
