@@ -16,10 +16,37 @@ const earliestYear = 1601
 // RFC 6265bis-22, section 5.1.1.
 func ParseDate(s string) (time.Time, bool) {
 	var d dateParts
+	if d.takeHTTPDate(s) {
+		return d.time()
+	}
+	d = dateParts{}
 	for token := range strings.FieldsFuncSeq(s, isDateDelimiter) {
 		d.take(token)
 	}
 	return d.time()
+}
+
+// takeHTTPDate reads "Sun, 06 Nov 1994 08:49:37 GMT", which is what servers send, in a fraction of
+// the time that any order takes. It returns false for every other form.
+func (d *dateParts) takeHTTPDate(s string) bool {
+	const form = "Sun, 06 Nov 1994 08:49:37 GMT"
+	if len(s) != len(form) || s[3:5] != ", " || s[7] != ' ' || s[11] != ' ' || s[16] != ' ' || s[25:] != " GMT" {
+		return false
+	}
+	for _, c := range []byte(s[:3]) {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return false
+		}
+	}
+	if _, isMonth := monthNamed(s[:3]); isMonth {
+		return false // and not the name of a day
+	}
+	d.month, d.foundMonth = monthNamed(s[8:11])
+	d.foundTime = d.takeTime(s[17:25])
+	d.day, d.foundDay = leadingNumber(s[5:7], 2, 2)
+	year, ok := leadingNumber(s[12:16], 4, 4)
+	d.year, d.foundYear = fullYear(year), ok
+	return d.foundTime && d.foundDay && d.foundMonth && d.foundYear
 }
 
 // isDateDelimiter reports whether r separates the parts of a date. A colon does not, and neither
