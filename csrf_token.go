@@ -128,7 +128,7 @@ func (s *csrfState) load(x *exchange) {
 
 func (s *csrfState) read(x *exchange) (text string, sent bool) {
 	if x.guard.site.CSRFUseSessions {
-		return session.Value[string](x.session, django.CSRFSessionKey)
+		return session.Value[string](&x.session, django.CSRFSessionKey)
 	}
 	return lookupCookie(cookieHeader(x.in), x.guard.site.CSRFCookieName)
 }
@@ -201,7 +201,7 @@ func (x *exchange) commitCSRF() {
 	switch {
 	case !s.send:
 	case site.CSRFUseSessions:
-		if have, _ := session.Value[string](x.session, django.CSRFSessionKey); have != s.stored {
+		if have, _ := session.Value[string](&x.session, django.CSRFSessionKey); have != s.stored {
 			_ = x.session.Set(django.CSRFSessionKey, s.stored) // a session that failed says so when it is committed
 		}
 	default:

@@ -18,7 +18,7 @@ type exchange struct {
 	in      *http.Request // as it came to the Guard
 	out     http.ResponseWriter
 	rec     *rule.Recorder // nil when nobody watches
-	session *session.Session
+	session session.Session
 	context requestContext // of what the handler gets
 	csrf    csrfState
 	nonce   nonceState
@@ -166,7 +166,7 @@ var (
 
 func (x *exchange) openSession() {
 	value, sent := lookupCookie(cookieHeader(x.in), x.guard.site.SessionCookieName)
-	x.session = x.guard.sessions.Open(x.in.Context(), value, sent)
+	x.guard.sessions.OpenIn(&x.session, x.in.Context(), value, sent)
 }
 
 // cookieHeader returns the Cookie header of r as one line. Several lines, as HTTP/2 allows, are

@@ -279,5 +279,5 @@ func sessionOf(r *http.Request) (*exchange, *session.Session, error) {
 	if x == nil {
 		return nil, nil, errNoGuard
 	}
-	return x, x.session, nil
+	return x, &x.session, nil
 }

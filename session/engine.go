@@ -87,11 +87,18 @@ func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("session.Con
 // It asks no store: the session is loaded when it is first touched, for which it keeps ctx. A
 // session therefore lives as long as the request that ctx belongs to, and no longer.
 func (e *Engine) Open(ctx context.Context, cookie string, sent bool) *Session {
-	s := &Session{engine: e, ctx: ctx, sent: sent}
+	s := new(Session)
+	e.OpenIn(s, ctx, cookie, sent)
+	return s
+}
+
+// OpenIn is [Engine.Open] for who has room for the session in a struct of its own: s is zero before,
+// and stays where it is.
+func (e *Engine) OpenIn(s *Session, ctx context.Context, cookie string, sent bool) { //nolint:revive // s is what is opened
+	s.engine, s.ctx, s.sent = e, ctx, sent
 	if sent && longEnough(cookie) {
 		s.key = cookie
 	}
-	return s
 }
 
 // inCookie reports whether sessions live in their cookies and not in a store.

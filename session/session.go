@@ -24,28 +24,30 @@ import (
 type Session struct {
 	engine *Engine
 	ctx    context.Context //nolint:containedctx // the session is the request's and is loaded late
-	sent   bool            // the request sent a session cookie
 
-	mu       sync.Mutex
-	key      string // under which it is stored, or the cookie in which it lives; "" when it is neither
-	accessed bool
-	modified bool
-	err      error // why the session cannot be used
+	mu  sync.Mutex
+	key string // under which it is stored, or the cookie in which it lives; "" when it is neither
+	err error  // why the session cannot be used
 
-	loaded  bool          // data is what the session holds
+	sent      bool // the request sent a session cookie
+	accessed  bool
+	modified  bool
+	loaded    bool // data is what the session holds
+	known     bool // stored is what is under key
+	cycled    bool
+	flushed   bool
+	committed bool
+
 	data    django.Object // what it holds now, own changes included
 	found   rule.ID       // what loading found; "" when it was not loaded
-	known   bool          // stored is what is under key
 	stored  Record        // as read or written last; zero when there is none
 	changes changes       // what this request did to data since
 
-	cycled, flushed   bool
 	merged, conflicts []string // items, see merger
 	expires           expiry   // of what was stored last
 
-	committed bool
-	outcome   Outcome // what Commit returned
-	refusal   error   // and its error
+	outcome Outcome // what Commit returned, once committed
+	refusal error   // and its error
 }
 
 // Format implements [fmt.Formatter]. Whatever the verb, neither key nor items are printed.
