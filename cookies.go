@@ -293,36 +293,55 @@ func (x *exchange) refuseCookie(line string, parsed cookie.Line, problems []rule
 	return fmt.Errorf("no browser stores it, by rule %s", problems[0])
 }
 
-// setSessionCookie adds the session's own cookie, as SessionMiddleware does after the application.
-func (x *exchange) setSessionCookie(o session.Outcome) {
-	s := &x.guard.site.Settings
-	var c django.SetCookie
-	switch o.Action {
-	case session.Nothing:
-		return
-	case session.DeleteCookie:
-		c = django.DeleteCookie(s.SessionCookieName, s.SessionCookiePath, s.SessionCookieDomain, s.SessionCookieSameSite)
-	case session.SetCookie:
-		c = django.SetCookie{
-			Name: s.SessionCookieName, Value: o.Value, Domain: s.SessionCookieDomain, Path: s.SessionCookiePath,
-			SameSite: s.SessionCookieSameSite, Secure: s.SessionCookieSecure, HttpOnly: s.SessionCookieHttpOnly,
-		}
-		if !o.BrowserClose {
-			c.MaxAge, c.Expires = &o.MaxAge, django.HTTPDate(o.Expires)
-		}
+// setSessionCookie adds the session's own cookie, as SessionMiddleware does after the application, and
+// returns its line if [checked.sessionLineHolds] is about it.
+func (x *exchange) setSessionCookie(o session.Outcome) (known string) {
+	if o.Action == session.Nothing {
+		return ""
 	}
-	put(x.out.Header(), c.String())
+	line := x.guard.site.sessionLine(o)
+	put(x.out.Header(), line)
+	if o.Action == session.SetCookie && x.guard.sessionLineHolds && !x.rec.Watching() {
+		return line
+	}
+	return ""
 }
 
-// checkCookies looks at the Set-Cookie lines that go out, whoever wrote them.
-func (x *exchange) checkCookies(lines []string) {
-	if len(lines) == 0 {
-		return
+func (c *checked) sessionLine(o session.Outcome) string {
+	if o.Action == session.DeleteCookie {
+		return django.DeleteCookie(c.SessionCookieName, c.SessionCookiePath, c.SessionCookieDomain, c.SessionCookieSameSite).String()
 	}
-	host := x.cookieHost()
+	line := django.SetCookie{
+		Name: c.SessionCookieName, Value: o.Value, Domain: c.SessionCookieDomain, Path: c.SessionCookiePath,
+		SameSite: c.SessionCookieSameSite, Secure: c.SessionCookieSecure, HttpOnly: c.SessionCookieHttpOnly,
+	}
+	if !o.BrowserClose {
+		line.MaxAge, line.Expires = &o.MaxAge, django.HTTPDate(o.Expires)
+	}
+	return line.String()
+}
+
+// longestKey is the greatest length of a key, as Django's table of sessions has it.
+const longestKey = 40
+
+// sessionLineHolds reports whether browsers store the session's cookie at every host. A line holds a
+// key and dates, and all else in it is the same every time, so that to read one is enough.
+func (c *checked) sessionLineHolds() bool {
+	if c.SessionCookieDomain != "" || c.sessionInCookie() {
+		return false
+	}
+	line := c.sessionLine(session.Outcome{Action: session.SetCookie, Value: strings.Repeat("k", longestKey)})
+	return len(cookie.Parse(line).Problems("")) == 0
+}
+
+// checkCookies looks at the Set-Cookie lines that go out, whoever wrote them, but for the known one.
+func (x *exchange) checkCookies(lines []string, known string) {
 	for _, line := range lines {
+		if line == known {
+			continue
+		}
 		parsed := cookie.Parse(line)
-		problems := parsed.Problems(host)
+		problems := parsed.Problems(x.cookieHost())
 		if len(problems) > 0 {
 			x.guard.logCookieRefused(x.in.Context(), parsed.Name, problems[0])
 		}

@@ -2,8 +2,10 @@ package lockstep_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -336,4 +338,43 @@ func TestCookiePrintsNoValue(t *testing.T) {
 	if text := log.String() + fmt.Sprintf("%v %+v %s", c, c, c); strings.Contains(text, "secret") || !strings.Contains(text, "id=…") {
 		t.Error(text)
 	}
+}
+
+// The session's own cookie is looked at like any other, although most of its lines are alike.
+func TestSessionCookieThatNoBrowserStoresIsLogged(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*lockstep.Settings)
+		value  string // of the session
+		rule   string // "" when the cookie is fine
+	}{
+		{"defaults", nil, "a", ""},
+		{"another domain", func(s *lockstep.Settings) { s.SessionCookieDomain = "other.test" }, "a", "store-domain-mismatch"},
+		{"its own domain", func(s *lockstep.Settings) { s.SessionCookieDomain = "shop.test" }, "a", ""},
+		{"long name", func(s *lockstep.Settings) { s.SessionCookieName = strings.Repeat("s", 4080) }, "a", "store-too-big"},
+		{"large session in its cookie", func(s *lockstep.Settings) {
+			s.SessionEngine = "django.contrib.sessions.backends.signed_cookies"
+		}, cryptic(6000), "store-too-big"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var log strings.Builder
+			g, err := lockstep.New(djangoSettings(test.change), lockstep.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			answerOf(g.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_ = session.From(r.Context()).Set("value", test.value)
+			})), get(t, "https", "/", "shop.test"))
+			if logged := strings.Contains(log.String(), "rule="); logged != (test.rule != "") || !strings.Contains(log.String(), test.rule) {
+				t.Errorf("logged %q, want rule %q", log.String(), test.rule)
+			}
+		})
+	}
+}
+
+// cryptic is a text that cannot be compressed by much.
+func cryptic(n int) string {
+	text := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(text)
+	return base64.StdEncoding.EncodeToString(text)
 }

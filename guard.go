@@ -55,6 +55,8 @@ type Guard struct {
 	failure  func(w http.ResponseWriter, r *http.Request, v rule.Verdict) // of the CSRF protection
 	warned   warnings
 	given    redirects // those that may come back
+
+	sessionLineHolds bool // see checked.sessionLineHolds
 }
 
 // New returns a Guard for a copy of s. All mistakes in s are returned at once, joined, each a
@@ -67,6 +69,7 @@ func New(s Settings, o Options) (*Guard, error) {
 	g := &Guard{
 		site: c, headers: c.headers(), hstsLine: line(c.hsts),
 		log: o.Logger, now: o.Now, rand: o.Rand, failure: o.CSRFFailure,
+		sessionLineHolds: c.sessionLineHolds(),
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -83,7 +86,7 @@ func New(s Settings, o Options) (*Guard, error) {
 
 func (g *Guard) newSessions(o Options) (*session.Engine, error) {
 	store := o.Sessions
-	switch inCookie := strings.HasSuffix(g.site.SessionEngine, ".signed_cookies"); {
+	switch inCookie := g.site.sessionInCookie(); {
 	case inCookie && store != nil:
 		return nil, errors.New("Options.Sessions is set, but SESSION_ENGINE keeps sessions in cookies: take one of the two out")
 	case !inCookie && store == nil:
@@ -103,6 +106,10 @@ func (g *Guard) newSessions(o Options) (*session.Engine, error) {
 		Now:                  g.now,
 		Rand:                 g.rand,
 	})
+}
+
+func (c *checked) sessionInCookie() bool {
+	return strings.HasSuffix(c.SessionEngine, ".signed_cookies")
 }
 
 // Format implements [fmt.Formatter]. Whatever the verb, no setting is printed, SECRET_KEY least.

@@ -39,8 +39,8 @@ func (x *exchange) begin(status int) bool {
 	if outcome.Vary {
 		varyOnCookie(h)
 	}
-	x.setSessionCookie(outcome)
-	x.checkCookies(h["Set-Cookie"])
+	known := x.setSessionCookie(outcome)
+	x.checkCookies(h["Set-Cookie"], known)
 	x.writeHeaders(h)
 	return true
 }
