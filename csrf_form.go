@@ -47,7 +47,7 @@ func fieldsToken(r *http.Request) (token, problem string) {
 	if r.ContentLength > maxFormMemory {
 		return "", formTooBig
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxFormMemory+1))
+	body, err := readAll(io.LimitReader(r.Body, maxFormMemory+1), r.ContentLength)
 	r.Body = &readAgain{ReadCloser: r.Body, read: body}
 	switch {
 	case err != nil:
@@ -57,7 +57,28 @@ func fieldsToken(r *http.Request) (token, problem string) {
 	case bytes.Count(body, []byte("&")) >= maxFormFields:
 		return "", formFields
 	}
-	return lastField(string(body), tokenField), ""
+	return lastField(body, tokenField), ""
+}
+
+// announcedForm is for how many bytes there is room before they come, if the client says that they
+// will. Most forms are smaller.
+const announcedForm = 4096
+
+// readAll is [io.ReadAll] that begins with room for what was announced.
+func readAll(src io.Reader, announced int64) ([]byte, error) {
+	body := make([]byte, 0, 1+min(max(announced, 0), announcedForm)) // one more, to see the end
+	for {
+		n, err := src.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return body, err
+		case len(body) == cap(body):
+			body = append(body, 0)[:len(body)]
+		}
+	}
 }
 
 // A readAgain is a body whose beginning was read.
@@ -77,11 +98,11 @@ func (b *readAgain) Read(p []byte) (int, error) {
 }
 
 // lastField returns the last value of a field of a form body.
-func lastField(body, name string) string {
-	for body != "" {
-		start := strings.LastIndexByte(body, '&') + 1
-		if field, value, _ := strings.Cut(body[start:], "="); unquotePlus(field) == name {
-			return unquotePlus(value)
+func lastField(body []byte, name string) string {
+	for len(body) > 0 {
+		start := bytes.LastIndexByte(body, '&') + 1
+		if field, value, _ := bytes.Cut(body[start:], []byte("=")); unquotePlus(string(field)) == name {
+			return unquotePlus(string(value))
 		}
 		body = body[:max(start-1, 0)]
 	}
