@@ -260,8 +260,9 @@ func (s *Session) encode() (Record, expiry, error) {
 	if len(payload) > django.MaxPayload {
 		return Record{}, expiry{}, errTooLarge
 	}
-	e := s.expiryNow()
-	signed := s.engine.signer.AppendDumps(nil, payload, len(payload) >= compressFrom, s.engine.config.Now())
+	now := s.engine.config.Now()
+	e := s.expiryAt(now)
+	signed := s.engine.signer.AppendDumps(nil, payload, len(payload) >= compressFrom, now)
 	return Record{Data: signed, Expires: e.Date}, e, nil
 }
 

@@ -417,11 +417,11 @@ func (s *Session) expiry() expiry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_ = s.touch() // a session that cannot be loaded has the settings' expiry
-	return s.expiryNow()
+	return s.expiryAt(s.engine.config.Now())
 }
 
-func (s *Session) expiryNow() expiry {
+func (s *Session) expiryAt(now time.Time) expiry {
 	c := &s.engine.config
 	raw, _ := s.data.Get(expiryKey)
-	return expiryOf(raw, c.CookieAge, c.ExpireAtBrowserClose, c.Now())
+	return expiryOf(raw, c.CookieAge, c.ExpireAtBrowserClose, now)
 }
