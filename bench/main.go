@@ -91,7 +91,10 @@ type place struct {
 	open func() (stacks []*stack, shut func(), err error)
 }
 
-var places = []place{{name: "memory", deeds: deeds, goals: memoryGoals, open: inMemory}}
+var places = []place{
+	{name: "memory", deeds: deeds, goals: memoryGoals, open: inMemory},
+	{name: "SQLite", deeds: []deed{reading, writing, sending}, goals: sqliteGoals, open: inSQLite},
+}
 
 func (p place) measure(how plan, progress io.Writer) (chapter, error) {
 	c := chapter{title: p.name}
