@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/alexedwards/scs/sqlite3store"
 	"github.com/alexedwards/scs/v2"
@@ -40,8 +41,8 @@ type opened struct {
 
 // close undoes everything, in the order in which that can be done.
 func (o *opened) close() {
-	for i := len(o.shut) - 1; i >= 0; i-- {
-		o.shut[i]()
+	for _, shut := range slices.Backward(o.shut) {
+		shut()
 	}
 }
 
@@ -66,6 +67,7 @@ func (o *opened) peer(dir, name string, with func(scs.Store) *stack) *stack {
 	}.Encode()}
 	db, err := sql.Open("sqlite", source.String())
 	if err == nil {
+		db.SetMaxOpenConns(1) // the cheapest for it: several wait for each other with timers
 		o.shut = append(o.shut, func() { _ = db.Close() })
 		_, err = db.ExecContext(context.Background(), sessionsTable)
 	}

@@ -82,7 +82,7 @@ func writeGoals(b *strings.Builder, outcomes []outcome) (missed int) {
 			verdict = "missed"
 			missed++
 		case !o.inTime():
-			verdict = "reached, but for the time"
+			verdict = "over the time"
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %.0f | %s | %.1f times | %s | %s |\n",
 			o.goal.deed.name, o.where, micro(o.ours.median(cpu)), micro(o.goal.cpu),

@@ -24,7 +24,7 @@ var csrfPlaces = func() (places [256]uint8) {
 		places[i] = notCSRF
 	}
 	for i, c := range []byte(CSRFAlphabet) {
-		places[c] = uint8(i) //nolint:gosec // there are 62
+		places[c] = uint8(i)
 	}
 	return places
 }()
