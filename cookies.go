@@ -148,12 +148,20 @@ func lookupCookie(header, name string) (value string, ok bool) {
 	for more := header != ""; more; {
 		var pair string
 		pair, header, more = strings.Cut(header, ";")
-		after, found := strings.CutPrefix(strings.TrimLeft(pair, " \t"), name)
-		if found && strings.HasPrefix(strings.TrimLeft(after, " \t"), "=") {
+		after, found := strings.CutPrefix(skipBlanks(pair), name)
+		if found && strings.HasPrefix(skipBlanks(after), "=") {
 			value, ok = django.LookupCookie(pair, name)
 		}
 	}
 	return value, ok
+}
+
+// skipBlanks takes off the front what browsers do.
+func skipBlanks(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	return s
 }
 
 // asDjango returns the line of response.set_cookie(), whose clock says now.
