@@ -23,6 +23,33 @@ func TestUntouchedAllocations(t *testing.T) {
 	}
 }
 
+// A context of one's own and a session in a struct of one's own, as the site has them.
+type ownContext struct {
+	context.Context
+	session session.Session
+}
+
+func (c *ownContext) Value(key any) any {
+	if s := c.session.ContextValue(key); s != nil {
+		return s
+	}
+	return c.Context.Value(key)
+}
+
+func TestOwnContextCarriesItsSession(t *testing.T) {
+	e := engine(t, config(new(session.Memory)))
+	cookie := begin(t, e, "a")
+	type other struct{}
+	c := &ownContext{Context: context.WithValue(context.Background(), other{}, "kept")}
+	e.OpenIn(&c.session, context.Background(), cookie, true)
+	if s := session.From(c); s != &c.session || !s.Has("a") {
+		t.Error("From did not find the session that was opened in place")
+	}
+	if c.Value(other{}) != "kept" || c.session.ContextValue(other{}) != nil {
+		t.Error("the session answers for a key that is not its own")
+	}
+}
+
 func BenchmarkUntouched(b *testing.B) {
 	e := engine(b, config(new(session.Memory)))
 	cookie := begin(b, e, "a")
