@@ -94,12 +94,13 @@ func (v *visitor) request(d deed) *http.Request {
 		{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"},
 		{"Accept-Language", "en-GB,en;q=0.9"},
 		{"Accept-Encoding", "gzip, deflate, br, zstd"},
-		{"Sec-Fetch-Dest", "document"},
-		{"Sec-Fetch-Mode", "navigate"},
-		{"Sec-Fetch-Site", site},
-		{"Sec-Fetch-User", "?1"},
 		{"Referer", own + formPath},
 		{"Cookie", v.cookieHeader()},
+	}
+	if !d.plain { // over http no browser says more
+		headers = append(headers, [][2]string{
+			{"Sec-Fetch-Dest", "document"}, {"Sec-Fetch-Mode", "navigate"}, {"Sec-Fetch-Site", site}, {"Sec-Fetch-User", "?1"},
+		}...)
 	}
 	if d.method == http.MethodPost {
 		headers = append(headers, [2]string{"Origin", own})
