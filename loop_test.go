@@ -192,36 +192,34 @@ func TestRedirectLoopSaysWhatToSet(t *testing.T) {
 
 // A redirect was given to one client, for one URL, and is remembered for a moment.
 func TestRedirectIsForgotten(t *testing.T) {
-	now := guardNow
-	s := djangoSettings(redirecting)
-	g, err := lockstep.New(s, lockstep.Options{Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := func(target, host, peer string, passed time.Duration) int {
-		now = now.Add(passed)
-		r := get(t, "http", target, host)
-		r.Header.Set("Sec-Fetch-Site", "none")
-		r.RemoteAddr = peer
-		return answerOf(g.Wrap(hello), r).StatusCode
-	}
-	const other = 10 * time.Second
-	for i, tt := range []struct {
-		target, host, peer string
-		passed             time.Duration
-		want               int
+	for _, tt := range []struct {
+		name, target, host, peer string
+		passed                   time.Duration
+		want                     int
 	}{
-		{"/a", "shop.test", "10.0.0.7:1", 0, 301},
-		{"/b", "shop.test", "10.0.0.7:1", 0, 301},
-		{"/a?b", "shop.test", "10.0.0.7:1", 0, 301},
-		{"/a", "app.test", "10.0.0.7:1", 0, 301},
-		{"/a", "shop.test", "10.0.0.8:1", 0, 301},
-		{"/a", "shop.test", "10.0.0.7:2", other, 500}, // another connection of the same client
-		{"/a", "shop.test", "10.0.0.7:1", time.Nanosecond, 301},
-		{"/a", "shop.test", "10.0.0.7:1", -time.Second, 301}, // the clock went back
+		{"another path", "/b", "shop.test", "10.0.0.7:1", 0, 301},
+		{"another query", "/a?b", "shop.test", "10.0.0.7:1", 0, 301},
+		{"another host", "/a", "app.test", "10.0.0.7:1", 0, 301},
+		{"another client", "/a", "shop.test", "10.0.0.8:1", 0, 301},
+		{"another connection of the same client", "/a", "shop.test", "10.0.0.7:2", 10 * time.Second, 500},
+		{"too late", "/a", "shop.test", "10.0.0.7:1", 10*time.Second + time.Nanosecond, 301},
+		{"the clock went back", "/a", "shop.test", "10.0.0.7:1", -time.Second, 301},
 	} {
-		if got := ask(tt.target, tt.host, tt.peer, tt.passed); got != tt.want {
-			t.Errorf("request %d: %d, want %d", i, got, tt.want)
+		now := guardNow
+		g, err := lockstep.New(djangoSettings(redirecting), lockstep.Options{Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(target, host, peer string) int {
+			r := get(t, "http", target, host)
+			r.Header.Set("Sec-Fetch-Site", "none")
+			r.RemoteAddr = peer
+			return answerOf(g.Wrap(hello), r).StatusCode
+		}
+		first := ask("/a", "shop.test", "10.0.0.7:1")
+		now = now.Add(tt.passed)
+		if second := ask(tt.target, tt.host, tt.peer); first != 301 || second != tt.want {
+			t.Errorf("%s: %d and then %d, want 301 and %d", tt.name, first, second, tt.want)
 		}
 	}
 }
