@@ -193,12 +193,12 @@ func (g *Guard) refuseCSRF(w http.ResponseWriter, r *http.Request, a csrfAnswer)
 }
 
 func (g *Guard) logSessionError(r *http.Request, status int, err error) {
-	logger := "django.request"
+	level := slog.LevelError
 	if status == http.StatusBadRequest {
-		logger = "django.security.SessionInterrupted"
+		level = slog.LevelWarn // nobody's fault: Django's SessionInterrupted is a BadRequest
 	}
-	g.logRequest(r, slog.LevelError, "session not saved", status,
-		slog.String(logLogger, logger), slog.String(logReason, err.Error()))
+	g.logRequest(r, level, "session not saved", status,
+		slog.String(logLogger, "django.request"), slog.String(logReason, err.Error()))
 }
 
 func (g *Guard) logRequest(r *http.Request, level slog.Level, message string, status int, attrs ...slog.Attr) {
