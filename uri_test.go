@@ -7,7 +7,7 @@ import (
 	"github.com/lockstep-http/lockstep"
 )
 
-// As a real Django answers; TestAgainstDjango asks it about these and more.
+// As a real Django answers; internal/oracle asks it about these and more.
 func TestAbsoluteURI(t *testing.T) {
 	tests := []struct{ target, location, want string }{
 		{"/dir/page?x=1", "", "https://shop.test:8000/dir/page?x=1"},

@@ -539,7 +539,9 @@ package a
 -- a/a_test.go --
 package a_test
 
-func TestHost() { _ = "differs: proxy list" }
+func TestHost() {}
+-- internal/oracle/testdata/secure.jsonl --
+{"id": "proxy list", "requests": []}
 `, []string{
 			"docs/divergences.md:4: TestGone is no test of this module",
 			"docs/divergences.md:5: no test has a case nobody",

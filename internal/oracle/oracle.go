@@ -19,22 +19,22 @@ import (
 //go:embed oracle.py
 var script string
 
-// python is Debian's: another one on the PATH has no Django.
-const python = "/usr/bin/python3"
+// interpreter is Debian's: another one on the PATH has no Django.
+const interpreter = "/usr/bin/python3"
 
-// A django is a running oracle.py. It answers in the order of the questions.
-type django struct {
+// A process is a running oracle.py. It answers in the order of the questions.
+type process struct {
 	mu  sync.Mutex
 	in  io.Writer
 	out *bufio.Reader
 }
 
 // start runs one for the whole test program. It ends when the pipe to it does, with the program.
-var start = sync.OnceValues(func() (*django, error) {
-	if out, err := exec.Command(python, "-I", "-c", "import django.conf").CombinedOutput(); err != nil {
+var start = sync.OnceValues(func() (*process, error) {
+	if out, err := exec.Command(interpreter, "-I", "-c", "import django.conf").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	cmd := exec.Command(python, "-I", "-c", script) //nolint:gosec // both are constants
+	cmd := exec.Command(interpreter, "-I", "-c", script) //nolint:gosec // both are constants
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -44,7 +44,7 @@ var start = sync.OnceValues(func() (*django, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &django{in: in, out: bufio.NewReader(out)}, cmd.Start()
+	return &process{in: in, out: bufio.NewReader(out)}, cmd.Start()
 })
 
 // Ask puts the questions to a real Django and returns an answer to each, in their order. Where there
