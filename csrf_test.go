@@ -7,16 +7,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/lockstep-http/lockstep"
 	"github.com/lockstep-http/lockstep/django"
-	"github.com/lockstep-http/lockstep/internal/oracle"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -35,12 +34,11 @@ const (
 )
 
 // A csrfTest is a request, what Django 6.1 says of it, and by which rule it is decided. What Django
-// 3.2 says of it is asked of a real one.
+// 3.2 says of it is asked of a real one by internal/oracle.
 type csrfTest struct {
-	name     string
-	settings map[string]any
-	trusted  []string // CSRF_TRUSTED_ORIGINS
-	trusted3 []string // the same for 3.2
+	name    string
+	trusted []string // CSRF_TRUSTED_ORIGINS
+	domain  string   // CSRF_COOKIE_DOMAIN
 
 	scheme, method, target, host string // "" is https, POST, /, shop.test
 	headers                      [][2]string
@@ -74,8 +72,8 @@ func from(name string, headers [][2]string, by rule.ID, reason string) csrfTest 
 	return csrfTest{name: name, headers: headers, cookie: csrfCookie + secret, kind: fields, body: "csrfmiddlewaretoken=" + masked, rule: by, reason: reason}
 }
 
-func (c csrfTest) trusting(now, in3 string) csrfTest {
-	c.trusted, c.trusted3 = []string{now}, []string{in3}
+func (c csrfTest) trusting(origin string) csrfTest {
+	c.trusted = []string{origin}
 	return c
 }
 
@@ -109,6 +107,7 @@ func csrfTests() []csrfTest {
 		form("HEAD", "", "", "csrf-safe-method", "").with(method("HEAD")),
 		form("OPTIONS", "", "", "csrf-safe-method", "").with(method("OPTIONS")),
 		form("TRACE", "", "", "csrf-safe-method", "").with(method("TRACE")),
+		form("get in lower case", secret, "", "csrf-token-missing", "CSRF token missing.").with(method("get")),
 		form("PUT without a token", secret, "", "csrf-token-missing", "CSRF token missing.").with(method("PUT")),
 		form("DELETE without a token", secret, "", "csrf-token-missing", "CSRF token missing.").with(method("DELETE")),
 		form("a method that nobody knows", secret, "", "csrf-token-missing", "CSRF token missing.").with(method("BREW")),
@@ -177,17 +176,17 @@ func csrfTests() []csrfTest {
 		from("http, https origin", header("Origin", "https://shop.test"), "csrf-origin-mismatch", badOrigin("https://shop.test")).with(func(c *csrfTest) { c.scheme = "http" }),
 		from("http, nothing said", nil, "csrf-ok", "").with(plain),
 		from("http, evil Referer", header("Referer", "http://evil.test/"), "csrf-ok", "").with(func(c *csrfTest) { c.scheme = "http" }),
-		from("trusted", header("Origin", "https://pay.test", "Referer", "https://pay.test/"), "csrf-ok", "").trusting("https://pay.test", "pay.test"),
-		from("trusted, other scheme", header("Origin", "http://pay.test", "Referer", "http://pay.test/"), "csrf-origin-mismatch", badOrigin("http://pay.test")).trusting("https://pay.test", "pay.test"),
-		from("trusted, other port", header("Origin", "https://pay.test:444", "Referer", "https://pay.test:444/"), "csrf-origin-mismatch", badOrigin("https://pay.test:444")).trusting("https://pay.test", "pay.test"),
-		from("trusted with its port", header("Origin", "https://pay.test:444", "Referer", "https://pay.test:444/"), "csrf-ok", "").trusting("https://pay.test:444", "pay.test:444"),
-		from("below a wildcard", header("Origin", "https://a.pay.test", "Referer", "https://a.pay.test/"), "csrf-ok", "").trusting("https://*.pay.test", ".pay.test"),
-		from("far below a wildcard", header("Origin", "https://b.a.pay.test", "Referer", "https://b.a.pay.test/"), "csrf-ok", "").trusting("https://*.pay.test", ".pay.test"),
-		from("apex of a wildcard", header("Origin", "https://pay.test", "Referer", "https://pay.test/"), "csrf-ok", "").trusting("https://*.pay.test", ".pay.test"),
-		from("wildcard, other scheme", header("Origin", "http://a.pay.test", "Referer", "http://a.pay.test/"), "csrf-origin-mismatch", badOrigin("http://a.pay.test")).trusting("https://*.pay.test", ".pay.test"),
-		from("wildcard, other port", header("Origin", "https://a.pay.test:444", "Referer", "https://a.pay.test:444/"), "csrf-origin-mismatch", badOrigin("https://a.pay.test:444")).trusting("https://*.pay.test", ".pay.test"),
-		from("wildcard, name that ends alike", header("Origin", "https://evilpay.test", "Referer", "https://evilpay.test/"), "csrf-origin-mismatch", badOrigin("https://evilpay.test")).trusting("https://*.pay.test", ".pay.test"),
-		from("wildcard, name that begins alike", header("Origin", "https://a.pay.test.evil", "Referer", "https://a.pay.test.evil/"), "csrf-origin-mismatch", badOrigin("https://a.pay.test.evil")).trusting("https://*.pay.test", ".pay.test"),
+		from("trusted", header("Origin", "https://pay.test", "Referer", "https://pay.test/"), "csrf-ok", "").trusting("https://pay.test"),
+		from("trusted, other scheme", header("Origin", "http://pay.test", "Referer", "http://pay.test/"), "csrf-origin-mismatch", badOrigin("http://pay.test")).trusting("https://pay.test"),
+		from("trusted, other port", header("Origin", "https://pay.test:444", "Referer", "https://pay.test:444/"), "csrf-origin-mismatch", badOrigin("https://pay.test:444")).trusting("https://pay.test"),
+		from("trusted with its port", header("Origin", "https://pay.test:444", "Referer", "https://pay.test:444/"), "csrf-ok", "").trusting("https://pay.test:444"),
+		from("below a wildcard", header("Origin", "https://a.pay.test", "Referer", "https://a.pay.test/"), "csrf-ok", "").trusting("https://*.pay.test"),
+		from("far below a wildcard", header("Origin", "https://b.a.pay.test", "Referer", "https://b.a.pay.test/"), "csrf-ok", "").trusting("https://*.pay.test"),
+		from("apex of a wildcard", header("Origin", "https://pay.test", "Referer", "https://pay.test/"), "csrf-ok", "").trusting("https://*.pay.test"),
+		from("wildcard, other scheme", header("Origin", "http://a.pay.test", "Referer", "http://a.pay.test/"), "csrf-origin-mismatch", badOrigin("http://a.pay.test")).trusting("https://*.pay.test"),
+		from("wildcard, other port", header("Origin", "https://a.pay.test:444", "Referer", "https://a.pay.test:444/"), "csrf-origin-mismatch", badOrigin("https://a.pay.test:444")).trusting("https://*.pay.test"),
+		from("wildcard, name that ends alike", header("Origin", "https://evilpay.test", "Referer", "https://evilpay.test/"), "csrf-origin-mismatch", badOrigin("https://evilpay.test")).trusting("https://*.pay.test"),
+		from("wildcard, name that begins alike", header("Origin", "https://a.pay.test.evil", "Referer", "https://a.pay.test.evil/"), "csrf-origin-mismatch", badOrigin("https://a.pay.test.evil")).trusting("https://*.pay.test"),
 
 		// Referer.
 		from("no Referer", nil, "csrf-referer-missing", noReferer),
@@ -206,12 +205,14 @@ func csrfTests() []csrfTest {
 		from("evil Referer", header("Referer", "https://evil.test/form"), "csrf-referer-mismatch", badReferer("https://evil.test/form")),
 		from("Referer that begins alike", header("Referer", "https://shop.test.evil/form"), "csrf-referer-mismatch", badReferer("https://shop.test.evil/form")),
 		from("Referer without a path", header("Referer", "https://evil.test"), "csrf-referer-mismatch", badReferer("https://evil.test")),
-		from("trusted Referer", header("Referer", "https://pay.test/form"), "csrf-ok", "").trusting("https://pay.test", "pay.test"),
-		from("trusted Referer, entry of another scheme", header("Referer", "https://pay.test/form"), "csrf-ok", "").trusting("http://pay.test", "pay.test"),
-		from("Referer below a wildcard", header("Referer", "https://a.pay.test/form"), "csrf-ok", "").trusting("https://*.pay.test", ".pay.test"),
-		from("Referer below the cookie's domain", header("Referer", "https://www.shop.test/form"), "csrf-ok", "").with(func(c *csrfTest) { c.settings = map[string]any{"CSRF_COOKIE_DOMAIN": ".shop.test"} }),
-		from("Referer of the cookie's domain without a dot", header("Referer", "https://www.shop.test/form"), "csrf-referer-mismatch", badReferer("https://www.shop.test/form")).with(func(c *csrfTest) { c.settings = map[string]any{"CSRF_COOKIE_DOMAIN": "shop.test"} }),
-		from("Referer beside the cookie's domain", header("Referer", "https://evil.test/form"), "csrf-referer-mismatch", badReferer("https://evil.test/form")).with(func(c *csrfTest) { c.settings = map[string]any{"CSRF_COOKIE_DOMAIN": ".shop.test"} }),
+		from("trusted Referer", header("Referer", "https://pay.test/form"), "csrf-ok", "").trusting("https://pay.test"),
+		from("trusted Referer, entry of another scheme", header("Referer", "https://pay.test/form"), "csrf-ok", "").trusting("http://pay.test"),
+		from("Referer below a wildcard", header("Referer", "https://a.pay.test/form"), "csrf-ok", "").trusting("https://*.pay.test"),
+		from("Referer below the cookie's domain", header("Referer", "https://www.shop.test/form"), "csrf-ok", "").with(func(c *csrfTest) { c.domain = ".shop.test" }),
+		from("Referer of the cookie's domain without a dot", header("Referer", "https://www.shop.test/form"), "csrf-referer-mismatch", badReferer("https://www.shop.test/form")).with(func(c *csrfTest) { c.domain = "shop.test" }),
+		from("Referer beside the cookie's domain", header("Referer", "https://evil.test/form"), "csrf-referer-mismatch", badReferer("https://evil.test/form")).with(func(c *csrfTest) { c.domain = ".shop.test" }),
+
+		from("a Referer that Python cannot read", header("Referer", "https://["), "csrf-referer-malformed", malformedReferer),
 
 		// The second lock.
 		from("Sec-Fetch-Site same-origin", header("Referer", ownPage, "Sec-Fetch-Site", "same-origin"), "csrf-ok", ""),
@@ -219,27 +220,22 @@ func csrfTests() []csrfTest {
 		from("Sec-Fetch-Site same-site", header("Referer", ownPage, "Sec-Fetch-Site", "same-site"), "csrf-fetch-site", "").with(func(c *csrfTest) { c.ours = true }),
 		from("Sec-Fetch-Site cross-site", header("Referer", ownPage, "Sec-Fetch-Site", "cross-site"), "csrf-fetch-site", "").with(func(c *csrfTest) { c.ours = true }),
 		from("Sec-Fetch-Site of nobody", header("Referer", ownPage, "Sec-Fetch-Site", "same-origin, cross-site"), "csrf-fetch-site", "").with(func(c *csrfTest) { c.ours = true }),
-		from("Sec-Fetch-Site cross-site from a trusted origin", header("Origin", "https://pay.test", "Referer", "https://pay.test/", "Sec-Fetch-Site", "cross-site"), "csrf-ok", "").trusting("https://pay.test", "pay.test"),
+		from("Sec-Fetch-Site cross-site from a trusted origin", header("Origin", "https://pay.test", "Referer", "https://pay.test/", "Sec-Fetch-Site", "cross-site"), "csrf-ok", "").trusting("https://pay.test"),
 	}
 }
 
-// under returns the settings of a test for a version of Django, as Django names them.
-func (c csrfTest) under(version string) map[string]any {
-	all := map[string]any{}
-	maps.Copy(all, c.settings)
-	if c.trusted != nil {
-		all["CSRF_TRUSTED_ORIGINS"] = c.trusted
-		if version == "3.2" {
-			all["CSRF_TRUSTED_ORIGINS"] = c.trusted3
-		}
+func (c csrfTest) request(t *testing.T) *http.Request {
+	t.Helper()
+	r := serverRequest(t, or(c.scheme, "https"), or(c.method, http.MethodPost), or(c.target, "/"), or(c.host, "shop.test"))
+	for _, line := range c.headers {
+		r.Header.Add(line[0], line[1])
 	}
-	return all
-}
-
-func (c csrfTest) question() djangoRequest {
-	r := djangoRequest{URL: or(c.scheme, "https") + "://shop.test" + or(c.target, "/"), Method: or(c.method, "POST"), Headers: c.headers, Cookie: c.cookie, Body: c.body, ContentType: c.kind}
-	if c.host != "" {
-		r.Host = &c.host
+	if c.cookie != "" {
+		r.Header.Set("Cookie", c.cookie)
+	}
+	if c.kind != "" {
+		r.Header.Set("Content-Type", c.kind)
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(c.body)), int64(len(c.body))
 	}
 	return r
 }
@@ -262,17 +258,17 @@ type csrfOutcome struct {
 	post    string // the form that the handler saw, as JSON
 }
 
-func (c csrfTest) ask(t *testing.T, version string) csrfOutcome {
+func (c csrfTest) ask(t *testing.T) csrfOutcome {
 	t.Helper()
-	s := asDjango32(t, c.under(version))
-	s.DjangoVersion = version
+	s := lockstep.DjangoDefaults("6.1")
+	s.SecretKey, s.AllowedHosts, s.CSRFTrustedOrigins, s.CSRFCookieDomain = guardKey, []string{"*"}, c.trusted, c.domain
 	var log bytes.Buffer
 	g, err := lockstep.New(s, lockstep.Options{Now: fixedNow, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out csrfOutcome
-	req := c.question().request(t)
+	req := c.request(t)
 	req = req.WithContext(rule.WithWatch(req.Context(), func(v rule.Verdict) {
 		if v.Question == rule.CheckCSRF {
 			out.verdict = v
@@ -310,7 +306,7 @@ func (c csrfTest) ask(t *testing.T, version string) csrfOutcome {
 func TestCSRF(t *testing.T) {
 	for _, c := range csrfTests() {
 		t.Run(c.name, func(t *testing.T) {
-			got := c.ask(t, "6.1")
+			got := c.ask(t)
 			if got.verdict.Rule != c.rule || got.verdict.Yes != got.reached || got.reached != (c.reason == "" && !c.ours) {
 				t.Errorf("%+v, want %s", got, c.rule)
 			}
@@ -324,75 +320,13 @@ func TestCSRF(t *testing.T) {
 	}
 }
 
-// TestCSRFOnDjango asks a real Django 3.2 the same and compares.
-func TestCSRFOnDjango(t *testing.T) {
-	all := csrfTests()
-	questions := make([]djangoCase, len(all))
-	for i, c := range all {
-		questions[i] = djangoCase{ID: c.name, Settings: c.under("3.2"), View: "csrf", Requests: []djangoRequest{c.question()}}
-		questions[i].Requests[0].Args = map[string]any{"no_token": true}
+func cookieLine(jar map[string]string) string {
+	var pairs []string
+	for name, value := range jar {
+		pairs = append(pairs, name+"="+value)
 	}
-	answers := oracle.Ask[csrfAnswer32](t, questions)
-	for i, c := range all {
-		t.Run(c.name, func(t *testing.T) {
-			got := c.ask(t, "3.2")
-			r := answers[i].Responses[0]
-			if r.Exception != "" {
-				t.Fatal(r.Exception)
-			}
-			if c.ours {
-				if r.Status != 200 || got.status != 403 || got.verdict.Rule != c.rule {
-					t.Errorf("Django answers %d, the Guard %d by %s", r.Status, got.status, got.verdict.Rule)
-				}
-				return
-			}
-			if got.status != r.Status || got.reason != r.JSON.Failure {
-				t.Errorf("Django answers %d, %q; the Guard %d, %q", r.Status, r.JSON.Failure, got.status, got.reason)
-			}
-			if r.Status == 200 && r.JSON.POST != nil {
-				want, _ := json.Marshal(r.JSON.POST)
-				if got.post != string(want) && !(got.post == "null" && string(want) == "{}") && c.method == "" {
-					t.Errorf("Django's view sees %s, the handler %s", want, got.post)
-				}
-			}
-			if len(got.cookies) != len(r.SetCookies) {
-				t.Errorf("Django sets %+v, the Guard %q", r.SetCookies, got.cookies)
-			}
-		})
-	}
-}
-
-type csrfAnswer32 struct {
-	Responses []struct {
-		Status     int
-		Headers    [][2]string
-		SetCookies []struct{ Raw string } `json:"set_cookies"`
-		JSON       struct {
-			Failure string `json:"csrf_failure"`
-			POST    map[string][]string
-			Token   string
-		}
-		Exception string
-	}
-}
-
-// TestCSRFDiffersFromDjango holds rows of docs/divergences.md: what Django answers otherwise.
-func TestCSRFDiffersFromDjango(t *testing.T) {
-	for _, test := range []struct {
-		csrfTest
-		django int
-	}{
-		{form("get in lower case", secret, "", "csrf-token-missing", "").with(func(c *csrfTest) { c.method = "get" }), 200},
-		{from("a Referer that Python cannot read", header("Referer", "https://["), "csrf-referer-malformed", ""), 500},
-	} {
-		if got := test.ask(t, "3.2"); got.reached || got.verdict.Rule != test.rule || got.status != 403 {
-			t.Errorf("%s: %+v", test.name, got)
-		}
-		a := oracle.Ask[csrfAnswer32](t, []djangoCase{{ID: test.name, View: "csrf", Requests: []djangoRequest{test.question()}}})[0]
-		if a.Responses[0].Status != test.django {
-			t.Errorf("%s: Django answers %+v", test.name, a)
-		}
-	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "; ")
 }
 
 // A csrfSite is a site with a form, for a browser that keeps cookies by name.
@@ -486,61 +420,6 @@ func holds(t *testing.T, s *csrfSite, version string, inSession bool, lines []st
 	}
 }
 
-// TestCSRFCookieOnDjango compares the cookie of a page with Django's, under its settings.
-func TestCSRFCookieOnDjango(t *testing.T) {
-	for i, settings := range []map[string]any{
-		{},
-		{"CSRF_COOKIE_SECURE": true, "CSRF_COOKIE_HTTPONLY": true, "CSRF_COOKIE_SAMESITE": "Strict", "CSRF_COOKIE_PATH": "/x", "CSRF_COOKIE_DOMAIN": "shop.test", "CSRF_COOKIE_AGE": 60},
-		{"CSRF_COOKIE_AGE": nil},
-		{"CSRF_COOKIE_NAME": "tok", "CSRF_COOKIE_SAMESITE": false},
-		{"CSRF_USE_SESSIONS": true},
-	} {
-		for _, cookie := range []string{"", "csrftoken=" + secret, "csrftoken=" + masked, "csrftoken=short", "tok=" + masked} {
-			t.Run(fmt.Sprint(i, cookie), func(t *testing.T) {
-				now := guardNow.Unix()
-				theirs := oracle.Ask[csrfAnswer32](t, []djangoCase{{ID: "cookie", Settings: settings, View: "csrf", Now: &now, Requests: []djangoRequest{{URL: "https://shop.test/", Cookie: cookie}}}})[0].Responses[0]
-				if settings["CSRF_COOKIE_SAMESITE"] == false {
-					settings["CSRF_COOKIE_SAMESITE"] = ""
-					defer func() { settings["CSRF_COOKIE_SAMESITE"] = false }()
-				}
-				s := asDjango32(t, settings)
-				g, err := lockstep.New(s, lockstep.Options{Now: fixedNow})
-				if err != nil {
-					t.Fatal(err)
-				}
-				r := djangoRequest{URL: "https://shop.test/", Cookie: cookie}.request(t)
-				mine := answerOf(g.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { lockstep.CSRFToken(r) })), r)
-				var want []string
-				for _, c := range theirs.SetCookies {
-					want = append(want, unvalued(c.Raw, cookie))
-				}
-				var got []string
-				for _, line := range mine.Header["Set-Cookie"] {
-					got = append(got, unvalued(line, cookie))
-				}
-				if strings.Join(got, "\n") != strings.Join(want, "\n") {
-					t.Errorf("Django sets\n%s\nthe Guard\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
-				}
-				for _, h := range theirs.Headers {
-					if h[0] == "Vary" && h[1] != mine.Header.Get("Vary") {
-						t.Errorf("Django varies by %q, the Guard by %q", h[1], mine.Header.Get("Vary"))
-					}
-				}
-			})
-		}
-	}
-}
-
-// unvalued is a Set-Cookie line with the length of its value in place of one that was drawn.
-func unvalued(line, cookie string) string {
-	pair, rest, _ := strings.Cut(line, ";")
-	name, value, _ := strings.Cut(pair, "=")
-	if strings.Contains(cookie, value) {
-		return line
-	}
-	return fmt.Sprintf("%s=(%d);%s", name, len(value), rest)
-}
-
 // A cookie that is none of ours is replaced whether or not a page asks for a token, from 4.1 on.
 func TestCSRFCookieReplaced(t *testing.T) {
 	for _, test := range []struct {
@@ -611,7 +490,7 @@ func TestCSRFFormLimits(t *testing.T) {
 	}
 	test := func(name string, by rule.ID, kind, body string) {
 		t.Run(name, func(t *testing.T) {
-			got := csrfTest{headers: header("Referer", ownPage), cookie: csrfCookie + secret, kind: kind, body: body}.ask(t, "6.1")
+			got := csrfTest{headers: header("Referer", ownPage), cookie: csrfCookie + secret, kind: kind, body: body}.ask(t)
 			want := map[rule.ID]int{"csrf-ok": 200, "csrf-form-refused": 400, "csrf-token-missing": 403}[by]
 			if got.verdict.Rule != by || got.status != want {
 				t.Errorf("%s, %d; want %s, %d", got.verdict.Rule, got.status, by, want)

@@ -2,6 +2,7 @@ package lockstep_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -214,5 +215,17 @@ func TestVerdictOrder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a redirect leads to has the host that was validated, whatever the path is.
+func TestRedirectStaysOnHost(t *testing.T) {
+	g := newGuard(t, redirecting)
+	for _, tt := range locationTests {
+		location, _ := g.Redirect(get(t, "http", tt.target, tt.host))
+		u, err := url.Parse(strings.ReplaceAll(location, "%", "")) // broken escapes of queries are kept
+		if err != nil || u.Scheme != "https" || u.Host != tt.host {
+			t.Errorf("%q: %v", location, err)
+		}
 	}
 }
