@@ -21,10 +21,10 @@ import (
 	"github.com/lockstep-http/lockstep/django"
 )
 
-// A refusedByServer is why net/http would have answered 400 before any handler saw the request.
-type refusedByServer struct{ err error }
+// A serverError is why net/http would have answered 400 before any handler saw the request.
+type serverError struct{ err error }
 
-func (e *refusedByServer) Error() string { return "net/http: " + e.err.Error() }
+func (e *serverError) Error() string { return "net/http: " + e.err.Error() }
 
 var (
 	urlForm  = regexp.MustCompile(`(?s)^(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?`)
@@ -48,7 +48,7 @@ func (w *world) incoming(question object) (*http.Request, error) {
 	}
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: h\r\n\r\n")))
 	if err != nil {
-		return nil, &refusedByServer{err}
+		return nil, &serverError{err}
 	}
 	r.Host = host
 	if question.has("host") {
@@ -85,7 +85,7 @@ func latin1(text string) string {
 	var b strings.Builder
 	for _, c := range text {
 		if c <= 0xff {
-			b.WriteByte(byte(c))
+			b.WriteByte(byte(c)) //nolint:gosec // compared above
 		} else {
 			b.WriteRune(c)
 		}
@@ -108,7 +108,7 @@ func portOf(host string, secure bool) int {
 func (w *world) addHeaders(r *http.Request, question object) error {
 	for name, value := range headersOf(question) {
 		if strings.ContainsAny(value, "\r\n\x00") {
-			return &refusedByServer{fmt.Errorf("invalid header value %q", value)}
+			return &serverError{fmt.Errorf("invalid header value %q", value)}
 		}
 		if strings.EqualFold(name, "Host") {
 			r.Host = value

@@ -51,7 +51,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = unfair
 		if i < drawnLength {
-			p[i] = byte(s.next() % characters)
+			p[i] = byte(s.next() % characters) //nolint:gosec // at most 62
 		}
 	}
 	return len(p), nil

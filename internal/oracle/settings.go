@@ -10,9 +10,9 @@ import (
 )
 
 // SecretKey is the SECRET_KEY of oracle.py, and with it of an [Answerer].
-const SecretKey = "lockstep-oracle-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz" //nolint:gosec // of a test
+const SecretKey = "lockstep-oracle-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz"
 
-// settings returns what the settings of a line are for a Guard: Django's defaults in the version,
+// settingsFor returns what the settings of a line are for a Guard: Django's defaults in the version,
 // with what oracle.py has in BASE, and the line's own over them. Forwarding headers are believed from
 // anybody, as Django does.
 func settingsFor(version string, change object) (lockstep.Settings, error) {
@@ -69,10 +69,9 @@ func splitWords(text string) (words []string) {
 
 // fieldOf returns the field of a setting by Django's name.
 func fieldOf(s *lockstep.Settings, setting string) (reflect.Value, bool) {
-	v := reflect.ValueOf(s).Elem()
-	for i := range v.NumField() {
-		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("django"), ","); name == setting {
-			return v.Field(i), true
+	for f, v := range reflect.ValueOf(s).Elem().Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("django"), ","); name == setting {
+			return v, true
 		}
 	}
 	return reflect.Value{}, false
@@ -120,9 +119,8 @@ func defaultOf(version, name string) any {
 		return "<absent>"
 	}
 	tag := ""
-	t := reflect.TypeFor[lockstep.Settings]()
-	for i := range t.NumField() {
-		if setting, options, _ := strings.Cut(t.Field(i).Tag.Get("django"), ","); setting == name {
+	for f := range reflect.TypeFor[lockstep.Settings]().Fields() {
+		if setting, options, _ := strings.Cut(f.Tag.Get("django"), ","); setting == name {
 			tag = options
 		}
 	}

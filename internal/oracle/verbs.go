@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,10 +148,8 @@ func signing(w *world, a object, salt string, ask func(*signer) (any, error)) (a
 	if a.given("fallback_keys") {
 		keys = append(keys[:1], a.texts("fallback_keys")...)
 	}
-	for _, key := range keys {
-		if key == "" {
-			return nil, valueError("an empty key signs for everybody")
-		}
+	if slices.Contains(keys, "") {
+		return nil, valueError("an empty key signs for everybody")
 	}
 	if a.text("salt") != "" {
 		salt = a.text("salt")

@@ -191,7 +191,7 @@ func (w *world) request(question object, view string) error {
 	}
 	*w.log = nil
 	r, err := w.incoming(question)
-	if refused := new(refusedByServer); errors.As(err, &refused) {
+	if refused := new(serverError); errors.As(err, &refused) {
 		w.answers = append(w.answers, objectFrom("status", http.StatusBadRequest, "exception", refused.Error()))
 		return nil
 	}

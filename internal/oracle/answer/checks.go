@@ -68,8 +68,8 @@ func settingsText(change map[string]json.RawMessage) (string, error) {
 	text.WriteString(base)
 	classes := slices.Clone(middleware)
 	for name, raw := range change {
-		var value any
-		if err := django.Unmarshal(raw, &value); err != nil {
+		value, err := valueOf(raw)
+		if err != nil {
 			return "", err
 		}
 		var list []string
@@ -89,6 +89,26 @@ func settingsText(change map[string]json.RawMessage) (string, error) {
 	}
 	text.WriteString("MIDDLEWARE = " + settings.Literal(toAny(classes)) + "\n")
 	return text.String(), nil
+}
+
+// valueOf is a JSON value as package settings has those of Python.
+func valueOf(raw json.RawMessage) (any, error) {
+	var dict django.Object
+	if dict.UnmarshalJSON(raw) == nil && raw[0] == '{' {
+		items := settings.Dict{}
+		for _, key := range dict.Keys() {
+			member, _ := dict.Get(key)
+			value, err := valueOf(member)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, settings.Item{Key: key, Value: value})
+		}
+		return items, nil
+	}
+	var value any
+	err := django.Unmarshal(raw, &value)
+	return value, err
 }
 
 func toAny(texts []string) []any {

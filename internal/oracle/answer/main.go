@@ -58,7 +58,7 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("answer", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	version := flags.String("django", "", "")
+	version := flags.String("django", oracle.Versions[len(oracle.Versions)-1], "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(out, usage)
