@@ -45,6 +45,11 @@ func NewAnswerer(version string, check func(settings map[string]json.RawMessage,
 	return &Answerer{version: version, check: check}, nil
 }
 
+// series is the version without its patch.
+func (a *Answerer) series() string {
+	return strings.Join(strings.SplitN(a.version, ".", 3)[:2], ".")
+}
+
 // Answer returns the answer to a line, as one line of JSON without its end. Every line has one: what
 // is no question is answered with an error.
 func (a *Answerer) Answer(text []byte) []byte {

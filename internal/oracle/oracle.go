@@ -1,7 +1,9 @@
-// Package oracle puts questions to a real Django, so that tests can compare with its answers.
+// Package oracle puts questions to a real Django, and answers the same questions with Lockstep, so that
+// the two can be compared.
 //
 // A question is one JSON object and so is its answer; the docstring of oracle.py, beside this file, is
-// the protocol. Debian's package python3-django is Django 3.2.25.
+// the protocol. Debian's package python3-django is Django 3.2.25. Its answers come from [Ask], those of
+// Lockstep from an [Answerer], which answers as any Django that is known.
 package oracle
 
 import (

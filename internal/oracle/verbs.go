@@ -16,6 +16,9 @@ import (
 	"github.com/lockstep-http/lockstep/session"
 )
 
+// maxIterations is how costly a password may be.
+const maxIterations = 20_000
+
 // verbs are the op_ functions of oracle.py that Lockstep has. What is asked of a Guard alone is
 // answered by one that serves a request.
 var verbs = map[string]func(*world, object) (any, error){
@@ -44,6 +47,23 @@ var verbs = map[string]func(*world, object) (any, error){
 	"signed_cookie_session_load": (*world).signedCookieSessionLoad,
 	"session_auth_hash": func(w *world, a object) (any, error) {
 		return django.SessionAuthHash(w.settings.SecretKey, a.text("password")), nil
+	},
+
+	"make_password": func(_ *world, a object) (any, error) {
+		n, ok := a.number("iterations")
+		if !ok || n > maxIterations {
+			return nil, unsupported("more than %d iterations, which take too long for a line", maxIterations)
+		}
+		return django.MakePassword(a.text("password"), a.text("salt"), int(n))
+	},
+	"check_password": func(_ *world, a object) (any, error) {
+		if django.PasswordCost(a.text("encoded")) > maxIterations {
+			return nil, unsupported("more than %d iterations, which take too long for a line", maxIterations)
+		}
+		return django.CheckPassword(a.text("password"), a.text("encoded"))
+	},
+	"password_iterations": func(w *world, _ object) (any, error) {
+		return objectFrom("series", w.answerer.series(), "iterations", django.PasswordIterations(w.answerer.series())), nil
 	},
 
 	"csrf_mask": func(w *world, a object) (any, error) {
@@ -390,7 +410,7 @@ func (w *world) sessionKey() (any, error) {
 func (w *world) csrfFormat(a object) (any, error) {
 	token := a.text("token")
 	_, ok := django.CSRFSecret(token)
-	if w.answerer.version == "3.2" { // which masks the bare, and replaces what is none
+	if w.answerer.series() == "3.2" { // which masks the bare, and replaces what is none
 		return objectFrom("kept", ok && len(token) == django.CSRFTokenLength, "length", django.CSRFTokenLength), nil
 	}
 	switch n := len([]rune(token)); {
