@@ -90,7 +90,7 @@ func answerer(tb testing.TB, version string) *oracle.Answerer {
 }
 
 // minCases keeps cases from getting lost.
-const minCases = 1440
+const minCases = 1460
 
 // TestAgainstDjango puts every case to a real Django 3.2 and to Lockstep, and compares.
 func TestAgainstDjango(t *testing.T) {
