@@ -27,9 +27,15 @@ const (
 const usage = `Usage: go run ./internal/oracle/answer [--django VERSION] < LINES
 
 Reads one JSON object a line, and prints Lockstep's answer to each as one line. The forms of a line are
-told at the head of internal/oracle/oracle.py; internal/oracle/testdata and ../shared/oracle have
-examples. Empty lines and lines that begin with # are passed over. What Lockstep does not have is
-answered with {"error": "NotSupported: ..."}, a line that cannot be read with an error too.
+told at the head of internal/oracle/oracle.py; internal/oracle/testdata has examples. Empty lines and
+lines that begin with # are passed over. A line that cannot be read, or has more than 1 MiB, 200
+requests or 1,000 session_rows, is answered with an error.
+
+What Lockstep does not have is answered with {"error": "NotSupported: ..."}: the verbs safe_url,
+split_domain_port and csrf_constants; signatures other than SHA-256 with ":"; objects signed without
+their time; Vary by anything but Cookie; middleware taken out, but for X-Frame-Options; APPEND_SLASH;
+environ but for REMOTE_ADDR; cookies without a Path, with Max-Age 0, or with a text for a date; and the
+session operations save and modified. Settings that Lockstep refuses are an ImproperlyConfigured.
 
   --django VERSION  the Django to answer as: 3.2, 4.2, 5.2, 6.0, 6.1, or a patch such as 5.2.14
                     (default: 6.1)
