@@ -56,6 +56,7 @@ type world struct {
 	authority *cert.Authority
 	handler   atomic.Pointer[http.Handler]
 	watch     trace.Watch
+	values    trace.Values
 	browsers  map[string]*browser.Browser
 	browser   *browser.Browser                     // one of them: the person's is called ""
 	who       string                               // whose it is
@@ -252,7 +253,7 @@ func (w *world) client() (*trace.Client, error) {
 	}
 	c := &trace.Client{
 		Browser: w.browser, Dial: w.dial, Roots: w.authority.Pool(), Insecure: w.network.insecure,
-		Now: w.now, Timeout: w.network.timeout, Document: w.page,
+		Now: w.now, Timeout: w.network.timeout, Document: w.page, Values: &w.values,
 	}
 	if w.network.certificate == unknown {
 		c.Roots = x509.NewCertPool()

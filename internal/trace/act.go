@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -244,15 +245,15 @@ func valueOf(name string) func(st *Step, before string) string {
 	}
 }
 
-// setValue is the value, shortened, that an answer gave a cookie last.
+// setValue is what stands for the value that an answer gave a cookie last: its number and, for a run that
+// was saved when there were none, what is shown of it.
 func setValue(h *Hop, name string) (value string) {
 	for _, f := range h.Response.Fields {
 		if !strings.EqualFold(f.Name, "Set-Cookie") {
 			continue
 		}
-		pair, _, _ := strings.Cut(f.Value, ";")
-		if n, v, _ := strings.Cut(pair, "="); n == name {
-			value = v
+		if l := cookie.Parse(f.Value); l.Name == name {
+			value = fmt.Sprintf("%d %s", f.Number, l.Value)
 		}
 	}
 	return value

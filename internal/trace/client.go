@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -32,6 +33,8 @@ type Client struct {
 	Watch    *Watch                                                            // the site's, when it runs in this process; nil: foreign
 
 	Document *Document // the page that the browser shows; nil before the first visit, and for an error page
+
+	Values *Values // of the cookies of a run that several Clients make; nil: of this one's
 }
 
 // Visit asks for target as if a person had typed it: it is Navigate with nothing else given.
@@ -150,7 +153,7 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		return hop, next, false
 	}
 	rec.Record(connected(req.URL, a))
-	hop.Known, hop.Response = a.known, a.presentable()
+	hop.Known, hop.Response = a.known, c.presentable(a)
 	for _, v := range a.verdicts {
 		rec.Record(v)
 	}
@@ -215,10 +218,17 @@ func (c *Client) snapshot() ([]StoredCookie, []KnownHost) {
 const maxText = 80
 
 // presentable is the answer as a Run keeps it: cookie values shortened, no text of a foreign site.
-func (a *answer) presentable() *Response {
+func (c *Client) presentable(a *answer) *Response {
+	if c.Values == nil {
+		c.Values = &Values{}
+	}
 	r := &Response{Status: a.status}
 	for _, f := range a.fields {
-		r.Fields = append(r.Fields, shortenField(f))
+		shown := shortenField(f)
+		if strings.EqualFold(f.Name, "Set-Cookie") {
+			shown.Number = c.Values.number(cookie.Parse(f.Value))
+		}
+		r.Fields = append(r.Fields, shown)
 	}
 	if a.plainText && a.known {
 		line, _, _ := strings.Cut(string(a.body), "\n")

@@ -142,3 +142,43 @@ func TestLoginLesson(t *testing.T) {
 		}
 	}
 }
+
+// TestValuesThatLookAlike holds that a cookie whose value changed at the login is told to have another one
+// when the two begin alike, or show nothing, and also when the run was saved.
+func TestValuesThatLookAlike(t *testing.T) {
+	for _, c := range []struct{ before, after, want string }{
+		{"s%3AabcdefghijklmnopQ", "s%3AzyxwvutsrqponmlkQ", "sets sid to another value"},
+		{"short-1", "short-2", "sets sid to another value"},
+		{"s%3AabcdefghijklmnopQ", "s%3AabcdefghijklmnopQ", "renews sid"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			if r.Method == http.MethodPost {
+				w.Header().Set("Set-Cookie", "sid="+c.after)
+				return
+			}
+			w.Header().Set("Set-Cookie", "sid="+c.before)
+			io.WriteString(w, `<form method=post><input name=user><input type=password name=p></form>`)
+		}))
+		defer server.Close()
+		visits, err := client().Login(t.Context(), server.URL+"/", form.Credentials{User: "me", Password: "hunter2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var saved bytes.Buffer
+		run := trace.Run{Visits: visits}
+		if err := run.WriteJSON(&saved); err != nil {
+			t.Fatal(err)
+		}
+		again, err := trace.ReadJSON(&saved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []trace.Run{run, again} {
+			story := trace.TellLogin(r, func(rule.ID) (rule.Rule, bool) { return rule.Rule{}, false })
+			if got := story.Steps[1].Result; !strings.Contains(got, c.want) {
+				t.Errorf("%s, then %s: %q does not say %q", c.before, c.after, got, c.want)
+			}
+		}
+	}
+}

@@ -4,13 +4,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lockstep-http/lockstep/cookie"
 )
 
-// Values of at least this many bytes keep their first four, so that a person can see whether one
-// changed; shorter ones show nothing.
+// Values of at least this many bytes keep their first four, so that a person recognises them; shorter
+// ones show nothing.
 const shortenFrom = 16
 
-// shorten makes a cookie value presentable: enough to tell two apart, too little to use.
+// shorten makes a cookie value presentable: enough to recognise it, too little to use. Two that differ
+// may look the same: see [Values].
 func shorten(value string) string {
 	switch {
 	case value == "" || value == `""`:
@@ -68,6 +71,27 @@ func shortenField(f Field) Field {
 		f.Value = shorten(f.Value)
 	}
 	return f
+}
+
+// Values number what answers gave to the cookies of a run. What is shown of a value does not tell whether
+// it changed: those that are signed begin alike, and of short ones nothing is shown. The zero Values is
+// empty and ready.
+type Values struct{ numbers map[string]map[string]int } // by name and value
+
+// number is 1 for the first value of a name, and the same for the same value.
+func (v *Values) number(l cookie.Line) int {
+	if v.numbers == nil {
+		v.numbers = map[string]map[string]int{}
+	}
+	of := v.numbers[l.Name]
+	if of == nil {
+		of = map[string]int{}
+		v.numbers[l.Name] = of
+	}
+	if of[l.Value] == 0 {
+		of[l.Value] = len(of) + 1
+	}
+	return of[l.Value]
 }
 
 var secretName = regexp.MustCompile(`(?i)auth|cookie|credential|csrf|key|password|secret|session|signature|token`)

@@ -52,6 +52,10 @@ type Response struct {
 type Field struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+
+	// Number tells the values of a cookie apart, which may look the same as they are shown: 1 in the
+	// Set-Cookie lines that have the first value of that name in a run. It is 0 in every other line.
+	Number int `json:"number,omitempty"`
 }
 
 // A StoredCookie is a cookie in the browser's store, without its value.
