@@ -161,7 +161,7 @@ func notStored(run *trace.Run, name string, w where) Answer {
 	if s, ok := find(lines, every); ok {
 		return s.answer(true, "set, and not stored")
 	}
-	return Answer{Holds: true, Why: "no answer" + w.String() + " set it"}
+	return nothing(run, w, "no answer%s set it")
 }
 
 func sent(run *trace.Run, name string, w where) Answer {
@@ -189,7 +189,7 @@ func notSent(run *trace.Run, name string, w where) Answer {
 	if s, ok := find(asked, every); ok {
 		return s.answer(true, "kept back")
 	}
-	return Answer{Holds: true, Why: "no request" + w.String() + " was made after it was set"}
+	return nothing(run, w, "no request%s was made after it was set")
 }
 
 // never is about the value too: what an answer sets has travelled, whether the browser keeps it or not.
@@ -213,7 +213,16 @@ func noCookie(run *trace.Run, w where) Answer {
 	if s, ok := find(verdicts(run, w, rule.SendCookie, ""), every); ok {
 		return s.answer(true, "%s is kept back, as are all others", s.v.Subject)
 	}
-	return Answer{Holds: true, Why: "no cookie was there to send" + w.String()}
+	return nothing(run, w, "no cookie was there to send%s")
+}
+
+// nothing is the answer when nothing happened where it was not to: that holds. At a URL or path that
+// nobody asked for it does not, since there may be a mistake in it.
+func nothing(run *trace.Run, w where, why string) Answer {
+	if _, asked := find(hops(run, where{at: w.at}), every); !asked {
+		return Answer{Why: "nothing was asked for at " + w.at}
+	}
+	return Answer{Holds: true, Why: fmt.Sprintf(why, w)}
 }
 
 // An attribute is what a stored cookie is to have.

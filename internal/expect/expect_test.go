@@ -71,6 +71,11 @@ func TestCheck(t *testing.T) {
 		{"lesson", "cookie sessionid not stored", false, "store-ok", "stored"},
 		{"lesson", "cookie sessionid not stored over http", true, "", "no answer over http set it"},
 		{"lesson", "cookie other not stored", false, "", "the site never set other; it set sessionid"},
+		{"lesson", "cookie sessionid not stored at /other", false, "", "nothing was asked for at /other"},
+		{"lesson", "cookie sessionid not sent at /other", false, "", "nothing was asked for at /other"},
+		{"lesson", "cookie sessionid never over http at https://shop.test/other", false, "", "nothing was asked for at https://shop.test/other"},
+		{"lesson", "no cookie at /other", false, "", "nothing was asked for at /other"},
+		{"hsts", "cookie sessionid not sent over http at /", true, "", "no request over http at / was made after it was set"},
 		{"deleted", "cookie a not stored at /b", true, "store-deleted", "set, and not stored"},
 		{"deleted", "cookie a sent at /b", true, "send-ok", "sent"},
 
