@@ -73,7 +73,7 @@ func Commands() []Command {
 		{"step TITLE", "what the next visit is for: a row of the execution table of an act", parseTitle(func(w *world, title string) { w.title = title })},
 		{"then TITLE", "the same of what of that visit goes over https, when it began over http: a row of its own", parseTitle(func(w *world, title string) { w.then = title })},
 		{"as [NAME]", "the browser of somebody else from here on, with nothing in it at first; without NAME the person's again", parseAs},
-		{"steal COOKIE", "a cookie of the person's browser is put into the present one", parseSteal},
+		{"steal [COOKIE]", "a cookie of the person's browser is put into the present one; without COOKIE that of the session", parseSteal},
 		{"login URL USER PASSWORD", "visits the page, fills in its login form and sends it; the password goes to that origin only", parseLogin},
 		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
 		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},
@@ -309,9 +309,6 @@ func parseAs(rest string) (func(*world) error, error) {
 }
 
 func parseSteal(rest string) (func(*world) error, error) {
-	if rest == "" {
-		return nil, fmt.Errorf("want the name of a cookie")
-	}
 	return func(w *world) error { return w.steal(rest) }, nil
 }
 

@@ -218,3 +218,26 @@ func TestProxy(t *testing.T) {
 		t.Error("a proxy with one word was taken")
 	}
 }
+
+// TestPassOver holds that a step for which a form or a cookie is not there is told and passed over when
+// that is asked for, and is an error else.
+func TestPassOver(t *testing.T) {
+	s, err := scenario.Parse("as thief\nsteal\nas\nvisit https://shop.test/\non / app html <p>\nvisit https://shop.test/\nstep a form\nsubmit /x\nstep a visit\nvisit https://shop.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Do(t.Context(), scenario.Options{}); err == nil || !strings.Contains(err.Error(), `line 2 of a scenario, "steal": the person's browser has no cookie sessionid`) {
+		t.Errorf("without PassOver: %v", err)
+	}
+	result, err := s.Do(t.Context(), scenario.Options{PassOver: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := trace.Skipped{Before: 2, Title: "a form", Why: "the page https://shop.test/ has no form for /x"}
+	if len(result.Skipped) != 1 || result.Skipped[0] != want {
+		t.Errorf("skipped %+v, want %+v", result.Skipped, want)
+	}
+	if len(result.Run.Visits) != 3 || result.Run.Visits[2].Title != "a visit" {
+		t.Errorf("visited %+v", result.Run.Visits)
+	}
+}

@@ -64,9 +64,10 @@ type world struct {
 	closers   []func()
 	dialers   map[certificate]func(ctx context.Context) (net.Conn, error)
 
-	line   int // of the command that is being run
-	run    trace.Run
-	missed []Expectation
+	line    int // of the command that is being run
+	run     trace.Run
+	skipped []trace.Skipped
+	missed  []Expectation
 }
 
 func newWorld(ctx context.Context, base lockstep.Settings, sockets bool) (*world, error) {
@@ -149,13 +150,16 @@ func (w *world) submit(path string, values [][2]string) error {
 
 func (w *world) formAt(path string) (*form.Form, error) {
 	if w.page == nil {
-		return nil, errors.New("no page was visited, so there is no form")
+		return nil, &absentError{"no page was visited, so there is no form"}
 	}
 	var found []*form.Form
 	for _, f := range w.page.Forms {
 		if u, err := f.Action(); path == "" || err == nil && u.Path == path {
 			found = append(found, f)
 		}
+	}
+	if len(found) == 0 && path != "" {
+		return nil, &absentError{fmt.Sprintf("the page %s has no form for %s", w.page.URL.Redacted(), path)}
 	}
 	if len(found) != 1 {
 		return nil, fmt.Errorf("the page %s has %d such forms, and one is wanted; submit PATH names the one with that action", w.page.URL.Redacted(), len(found))
@@ -217,8 +221,28 @@ func (w *world) as(name string) {
 	w.page = w.pages[w.browser]
 }
 
-// steal puts a cookie of the person's browser into the present one.
+// An absentError is that what a command needs is not there, which may be what a setting does.
+type absentError struct{ what string }
+
+func (e *absentError) Error() string { return e.what }
+
+// passOver goes on without the command that needed what is not there. If it was a step, that is told.
+func (w *world) passOver(e *absentError) {
+	if w.title != "" {
+		w.skipped = append(w.skipped, trace.Skipped{Before: len(w.run.Visits), Title: w.title, As: w.who, Why: e.what})
+	}
+	w.title, w.then = "", ""
+}
+
+// steal puts a cookie of the person's browser into the present one, that of the session when name is "".
 func (w *world) steal(name string) error {
+	if name == "" {
+		s, err := w.settings()
+		if err != nil {
+			return err
+		}
+		name = s.SessionCookieName
+	}
 	for _, c := range w.browsers[""].Cookies(w.now()) {
 		if c.Name() != name {
 			continue
@@ -230,7 +254,7 @@ func (w *world) steal(name string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("the person's browser has no cookie %s", name)
+	return &absentError{"the person's browser has no cookie " + name}
 }
 
 func (w *world) expect(e Expectation) {
@@ -427,8 +451,9 @@ func LessonSettings(hosts ...string) lockstep.Settings {
 
 // A Result is what a scenario brought.
 type Result struct {
-	Run    trace.Run
-	Missed []Expectation // the expectations that did not hold
+	Run     trace.Run
+	Missed  []Expectation   // the expectations that did not hold
+	Skipped []trace.Skipped // the steps that were passed over
 
 	Settings lockstep.Settings // those in the end
 }
@@ -439,6 +464,10 @@ type Options struct {
 	Settings lockstep.Settings // zero: those of the lesson, ALLOWED_HOSTS=['*']
 	Set      []string          // assignments that hold whatever the scenario sets
 	Sockets  bool              // real sockets on loopback and the real clock
+
+	// PassOver goes on where a form or a cookie is not there, as under settings by which nobody gets as
+	// far as that.
+	PassOver bool
 }
 
 // Do runs the scenario. The error says which line could not be run and why; what the two sides
@@ -455,7 +484,12 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 	w.fixed = o.Set
 	for _, c := range s.commands {
 		w.line = c.line
-		if err := c.do(w); err != nil {
+		err := c.do(w)
+		if absent, ok := errors.AsType[*absentError](err); ok && o.PassOver {
+			w.passOver(absent)
+			continue
+		}
+		if err != nil {
 			return Result{Run: w.run}, fmt.Errorf("running line %d of a scenario, %q: %w", c.line, c.text, err)
 		}
 	}
@@ -463,7 +497,7 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 		return Result{}, errors.New("running a scenario: it visits nothing")
 	}
 	final, err := w.settings()
-	return Result{Run: w.run, Missed: w.missed, Settings: final}, err
+	return Result{Run: w.run, Missed: w.missed, Skipped: w.skipped, Settings: final}, err
 }
 
 // Lesson is the scenario of the lesson, at the moment of the README's first table.

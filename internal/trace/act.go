@@ -17,6 +17,15 @@ type Act struct {
 	Cookies   []string // the cookies it is about
 	Variables []string // those of its tracker; the others are details
 	Questions []Asked  // its key moments
+	Skipped   []Skipped
+}
+
+// A Skipped is a step for which there was no visit, since what it needs was not there.
+type Skipped struct {
+	Before int // the index of the visit before which it stood
+	Title  string
+	As     string // whose browser; "" is the person's
+	Why    string
 }
 
 // An Asked is a key moment: a question about the first verdict on something at a step. The step is
@@ -33,7 +42,7 @@ type Asked struct {
 // went over http, and what followed over https.
 func TellAct(run Run, act Act, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s := Story{Run: run, Cookies: act.Cookies, Called: act.Name, lookup: lookup}
-	s.actSteps()
+	s.actSteps(act.Skipped...)
 	s.Variables = s.trackAct(act)
 	for _, q := range act.Questions {
 		s.Moments = append(s.Moments, s.answer(q)...)
@@ -41,10 +50,11 @@ func TellAct(run Run, act Act, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	return s
 }
 
-// actSteps tells the parts of the visits, one after the other.
-func (s *Story) actSteps() {
+// actSteps tells the parts of the visits, one after the other, and what was skipped between them.
+func (s *Story) actSteps(skipped ...Skipped) {
 	held := map[string]map[string]string{} // by whose browser it is, the values of cookies
 	for i := range s.Run.Visits {
+		skipped = s.skip(i, skipped)
 		for _, part := range partsOf(&s.Run.Visits[i]) {
 			if held[part.as] == nil {
 				held[part.as] = map[string]string{}
@@ -52,6 +62,18 @@ func (s *Story) actSteps() {
 			s.Steps = append(s.Steps, s.actStep(part, held[part.as]))
 		}
 	}
+	s.skip(len(s.Run.Visits), skipped)
+}
+
+// skip tells the steps that stood before a visit, and returns the others.
+func (s *Story) skip(visit int, skipped []Skipped) []Skipped {
+	for ; len(skipped) > 0 && skipped[0].Before == visit; skipped = skipped[1:] {
+		s.Steps = append(s.Steps, Step{
+			Number: len(s.Steps) + 1, Title: skipped[0].Title, As: skipped[0].As, Action: skipped[0].Title,
+			Condition: none, Result: "not reached: " + skipped[0].Why, Sent: none,
+		})
+	}
+	return skipped
 }
 
 // plainAct is how a run with titles is told when nobody says what it is about.
