@@ -76,7 +76,7 @@ func (c *checkCommand) Run(ctx context.Context, p *program) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, check.ErrDjango):
-		return &usageError{err, "lockstep check --django 6.1"}
+		return &usageError{err, "of a version in between name the next one, such as --django 4.2 for 4.1; without --django it is read from the settings, where they tell"}
 	case err != nil:
 		return &failure{err, "no settings near to these can be run; lockstep check --list tells what is looked at"}
 	}
