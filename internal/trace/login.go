@@ -21,6 +21,8 @@ const (
 	titleLogin = "the login form is sent"
 	titleNext  = "next HTTPS request"
 	titleAgain = "HTTP again"
+
+	titleNextPlain = "next request" // where there is no https
 )
 
 var connectBodyWithheld = rules.Add(rule.Rule{
@@ -245,12 +247,12 @@ func (c *Client) LoginLesson(ctx context.Context, target, path string, as form.C
 			return run, err
 		}
 	}
-	at := secured
+	at, next := secured, titleNext
 	if !run.AnsweredOverHTTPS() {
 		if !loopback(u) {
 			return run, &form.LoginError{Problem: "https gave no answer, and a password is not sent over plain http", Hint: "put TLS in front of the site; lockstep trace " + target + " without --login tells why there was no answer"}
 		}
-		at = base
+		at, next = base, titleNextPlain
 	}
 	page, err := browser.ResolveURL(mustParse(at), path)
 	if err != nil {
@@ -261,7 +263,7 @@ func (c *Client) LoginLesson(ctx context.Context, target, path string, as form.C
 	if err != nil {
 		return run, err
 	}
-	if err := visit(titleNext, "", at); err != nil {
+	if err := visit(next, "", at); err != nil {
 		return run, err
 	}
 	return run, visit(titleAgain, "", base)

@@ -182,3 +182,29 @@ func TestValuesThatLookAlike(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginWithoutHTTPS holds that no step is said to be over https that was not.
+func TestLoginWithoutHTTPS(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.Method == http.MethodPost {
+			w.Header().Set("Set-Cookie", "sid=abcdefghijklmnopqrstuv")
+			return
+		}
+		io.WriteString(w, `<form method=post action=/in><input name=user><input type=password name=p></form>`)
+	}))
+	defer server.Close()
+	run, err := client().LoginLesson(t.Context(), server.URL+"/", "/login", form.Credentials{User: "me", Password: "hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	story := trace.TellLogin(run, func(rule.ID) (rule.Rule, bool) { return rule.Rule{}, false })
+	if got, want := story.Steps[4].Action, "next request: GET "+server.URL+"/"; got != want {
+		t.Errorf("step 5 is %q, want %q", got, want)
+	}
+	var text strings.Builder
+	story.WriteTable(&text, false)
+	if strings.Contains(text.String(), "Next HTTPS request") || !strings.Contains(text.String(), "Next request  ") {
+		t.Errorf("the table of cookies:\n%s", text.String())
+	}
+}

@@ -306,7 +306,11 @@ func (s *Story) differences() []string {
 
 // fates lists each cookie of the story: stored or not, sent or not, and by which rule.
 func (s *Story) fates() grid {
-	g := grid{head: []string{"Cookie", "Stored", "Next HTTPS request", "HTTP again"}}
+	next := "Next HTTPS request"
+	if slices.ContainsFunc(s.Steps, func(st Step) bool { return st.Title == titleNextPlain }) {
+		next = "Next request"
+	}
+	g := grid{head: []string{"Cookie", "Stored", next, "HTTP again"}}
 	for _, name := range s.Cookies {
 		g.rows = append(g.rows, []string{called(name), s.whetherStored(name), s.whetherSent(len(s.Steps)-2, name), s.whetherSent(len(s.Steps)-1, name)})
 	}
