@@ -13,11 +13,11 @@ type ID string
 
 // A Rule says when a question is answered in one way.
 type Rule struct {
-	ID       ID
-	Source   string // where it is written: an RFC and its section, or a Django setting
-	Sentence string // what holds, in one sentence
-	Fix      string // what to change when this answer is not the one that was wanted
-	Scenario string // a run that gives exactly this verdict, in the language of scenarios
+	ID       ID     `json:"id"`
+	Source   string `json:"source"`   // where it is written: an RFC and its section, or a Django setting
+	Sentence string `json:"sentence"` // what holds, in one sentence
+	Fix      string `json:"fix"`      // what to change when this answer is not the one that was wanted
+	Scenario string `json:"scenario"` // a run that gives exactly this verdict, in the language of scenarios
 }
 
 // A Set collects the rules of one package, declared beside the code that decides by them. The

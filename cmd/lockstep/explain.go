@@ -44,7 +44,7 @@ func (c *explainCommand) Run(ctx context.Context, p *program) error {
 	if c.Format == "json" {
 		return json.NewEncoder(p.stdout).Encode(struct {
 			rule.Rule
-			Verdict rule.Verdict
+			Verdict rule.Verdict `json:"verdict"`
 		}{r, v})
 	}
 	explain(p, r, v, run)
