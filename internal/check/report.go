@@ -42,6 +42,7 @@ type Report struct {
 	Django   string
 	Because  string // what tells the version: a setting, "" when it was asked for, or "nothing"
 	Settings int    // how many were read
+	Printed  bool   // by diffsettings, and not in TOML or an environment
 	URL      string // where the lesson began
 	Proxy    bool   // behind a proxy, as SECURE_PROXY_SSL_HEADER says
 	Story    trace.Story
@@ -107,7 +108,7 @@ func find(p *settings.Project, o Options) (*Report, *Subject, error) {
 		return nil, nil, err
 	}
 	r := &Report{
-		Django: version, Because: because, Settings: len(p.Values()), Findings: s.find(p),
+		Django: version, Because: because, Settings: len(p.Values()), Printed: p.Printed(), Findings: s.find(p),
 		URL: s.url("http", "/"), Proxy: s.proxy() != "", Least: max(o.Least, Low),
 	}
 	r.excuse(s, o)

@@ -29,7 +29,7 @@ func (r *Report) WriteText(w io.Writer) {
 	}
 	r.writeRest(w)
 	if r.Patch != "" {
-		fmt.Fprintf(w, "\nThe patch: put these lines at the end of settings.py.\n\n%s", r.Patch)
+		fmt.Fprintf(w, "\nThe patch: %s.\n\n%s", r.whereto(), r.Patch)
 	}
 }
 
@@ -217,8 +217,16 @@ func (r *Report) WriteMarkdown(w io.Writer) {
 		fmt.Fprintf(w, "\nNot judged, as the text does not tell the value: `%s` (%s)\n", v.Name, escape(string(v.Origin)))
 	}
 	if r.Patch != "" {
-		fmt.Fprintf(w, "\n### Patch\n\nAt the end of settings.py:\n\n```python\n%s```\n", r.Patch)
+		fmt.Fprintf(w, "\n### Patch\n\nWhat to do: %s.\n\n```python\n%s```\n", escape(r.whereto()), r.Patch)
 	}
+}
+
+// whereto says what to do with the patch, which is Python.
+func (r *Report) whereto() string {
+	if r.Printed {
+		return "put these lines at the end of settings.py"
+	}
+	return "give these settings their values in " + r.Name + "; they are written as in Python"
 }
 
 func (e *Evidence) oneLine() string {

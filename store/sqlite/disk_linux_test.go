@@ -59,8 +59,7 @@ func TestFull(t *testing.T) {
 	holds(t, store, stored)
 }
 
-// TestReadOnly has a disk that cannot be written: Open is an error, and so is each save when that
-// happens later, while reads go on.
+// TestReadOnly has a disk that cannot be written: Open is an error, of a new file too, and changes nothing.
 func TestReadOnly(t *testing.T) {
 	dir := mount(t, "size=64m")
 	path := filepath.Join(dir, "sessions.db")
