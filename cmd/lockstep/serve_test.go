@@ -295,3 +295,22 @@ func cookies(p *person, base string) []*http.Cookie {
 	}
 	return all
 }
+
+// TestTraceLogsInHere has trace log in at the site that demo --serve keeps up, whose login leads to a page
+// with a form of its own for passwords.
+func TestTraceLogsInHere(t *testing.T) {
+	dir := t.TempDir()
+	ca, password := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "password")
+	r := startSite(t, "--memory", "--listen", "localhost:0", "--ca-out", ca)
+	for text, want := range map[string]string{r.password: "seems to have worked", "wrong": "The form is shown again"} {
+		if err := os.WriteFile(password, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), r.cmd.Path)
+		cmd.Args = []string{"lockstep", "trace", "http" + strings.TrimPrefix(r.base, "https") + "/", "--login", "/login", "--user", "demo", "--password-file", password, "--cacert", ca}
+		out, err := cmd.CombinedOutput()
+		if (err == nil) != (text == r.password) || !strings.Contains(string(out), want) {
+			t.Errorf("%v, and no %q:\n%s", err, want, out)
+		}
+	}
+}

@@ -70,6 +70,33 @@ func (c Credentials) find(forms []*Form) (*Form, error) {
 	}
 }
 
+// IsAgain reports whether other, of a later page, is the login form f again: it has a password field of
+// the same name, and goes to the same path or has the same fields to type into. The form that changes a
+// password, to which a login may lead, does neither.
+func (f *Form) IsAgain(other *Form) bool {
+	passwords, fields := f.typedNames()
+	again, same := other.typedNames()
+	if !slices.ContainsFunc(passwords, func(name string) bool { return slices.Contains(again, name) }) {
+		return false
+	}
+	to, err := f.Action()
+	then, otherErr := other.Action()
+	return slices.Equal(fields, same) || err == nil && otherErr == nil && to.EscapedPath() == then.EscapedPath()
+}
+
+// typedNames are the names of the fields for a password, and of all to type into, in order.
+func (f *Form) typedNames() (passwords, all []string) {
+	for _, k := range f.Controls {
+		if k.Kind == "password" {
+			passwords = append(passwords, k.Name)
+		}
+		if typed(k.Kind) {
+			all = append(all, k.Name)
+		}
+	}
+	return passwords, all
+}
+
 // called reports whether a form, the number-th of its page, goes by a word.
 func (f *Form) called(word string, number int) bool {
 	action, err := f.Action()

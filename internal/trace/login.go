@@ -102,7 +102,7 @@ func observeLogin(v Visit, formAgain bool) rule.Verdict {
 		{Name: "form shown again", Value: pythonBool(formAgain)},
 	}}
 	switch {
-	case formAgain:
+	case formAgain && first.Status != http.StatusForbidden && first.Status != http.StatusTooManyRequests:
 		verdict.Rule = observedLoginFormAgain
 	case first.Status >= http.StatusBadRequest:
 		verdict.Rule = observedLoginRefused
@@ -183,16 +183,9 @@ func offers(v *Visit, d *Document, origin *url.URL) error {
 	return nil
 }
 
-// shows reports whether the page has a form with the password field of f.
+// shows reports whether the page has the login form f again.
 func (c *Client) shows(f *form.Form) bool {
-	if c.Document == nil {
-		return false
-	}
-	return slices.ContainsFunc(c.Document.Forms, func(other *form.Form) bool {
-		return other.HasPassword() && slices.ContainsFunc(other.Controls, func(k *form.Control) bool {
-			return k.Kind == "password" && slices.ContainsFunc(f.Controls, func(was *form.Control) bool { return was.Kind == "password" && was.Name == k.Name })
-		})
-	})
+	return c.Document != nil && slices.ContainsFunc(c.Document.Forms, f.IsAgain)
 }
 
 // mayGo reports whether a body that is meant for one origin may go to a URL: to that origin, over a

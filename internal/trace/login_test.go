@@ -208,3 +208,44 @@ func TestLoginWithoutHTTPS(t *testing.T) {
 		t.Errorf("the table of cookies:\n%s", text.String())
 	}
 }
+
+// TestLoginFormAgain holds which pages after a login show its form again.
+func TestLoginFormAgain(t *testing.T) {
+	const login = `<form method=post action=/in><input name=user><input type=password name=password></form>`
+	for _, c := range []struct {
+		sentence, page string
+		want           rule.ID
+	}{
+		{"the same form", login, "observed-login-form-again"},
+		{"the same form, after too many attempts", "429" + login, "observed-login-refused"},
+		{"with one more field", `<form method=post action=/in><input name=user><input type=password name=password><input name=code></form>`, "observed-login-form-again"},
+		{"with another action", `<form method=post action=/again><input name=user><input type=password name=password></form>`, "observed-login-form-again"},
+		{"one that changes the password", `<form method=post action=/password><input type=password name=old><input type=password name=password></form>`, "observed-login-cookie"},
+		{"one that logs out", `<form method=post action=/out><button>Log out</button></form>`, "observed-login-cookie"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			again, tooMany := strings.CutPrefix(c.page, "429")
+			switch {
+			case r.Method == http.MethodPost && tooMany:
+				w.WriteHeader(http.StatusTooManyRequests)
+				io.WriteString(w, again)
+			case r.Method == http.MethodPost:
+				w.Header().Set("Set-Cookie", "sid=abcdefghijklmnopqrstuv")
+				http.Redirect(w, r, "/account", http.StatusSeeOther)
+			case r.URL.Path == "/account":
+				io.WriteString(w, c.page)
+			default:
+				io.WriteString(w, login)
+			}
+		}))
+		defer server.Close()
+		visits, err := client().Login(t.Context(), server.URL+"/", form.Credentials{User: "me", Password: "hunter2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids := rulesOf(visits[1].Last(), rule.LogIn); len(ids) != 1 || ids[0] != c.want {
+			t.Errorf("%s: %v, want %s", c.sentence, ids, c.want)
+		}
+	}
+}
