@@ -92,15 +92,20 @@ func (c *checkCommand) project(p *program) (*settings.Project, string, error) {
 	case c.Env && c.File != "":
 		return nil, "", &usageError{errors.New("--env reads the environment and no file"), "leave one of the two out"}
 	case c.Env:
-		return settings.ReadEnvironment(os.Environ()), "environment", nil
+		project := settings.ReadEnvironment(os.Environ())
+		if len(project.Values()) == 0 {
+			return nil, "", &usageError{errors.New("no variable of the environment is a setting"), "LOCKSTEP_SECURE_SSL_REDIRECT=true lockstep check --env"}
+		}
+		return project, "environment", nil
 	case c.File == "":
 		return nil, "", &usageError{errors.New("no settings to check"), "python manage.py diffsettings --all | lockstep check -"}
 	}
 	return readProject(p, c.File)
 }
 
-// maxSettingsText is how many bytes of settings are read.
-const maxSettingsText = 8 << 20
+// maxSettingsText is how many bytes of settings are read: one more than package settings takes is
+// enough for it to refuse them.
+const maxSettingsText = 4 << 20
 
 // readProject reads a file of settings, "-" being standard input, as TOML or as what diffsettings
 // prints.
@@ -234,7 +239,7 @@ func checked(r *check.Report) error {
 	case found > 0:
 		return &finding{fmt.Errorf("%s: %s", r.Name, r.Summary()), "the patch at the end mends what can be mended; what is known is suppressed in " + suppressFile}
 	case expired > 0:
-		return &finding{fmt.Errorf("%s: %d suppressions have expired", r.Name, expired), "mend what they are about, or give them a new date"}
+		return &finding{fmt.Errorf("%s: expired suppressions: %d", r.Name, expired), "mend what they are about, or give them a new date"}
 	}
 	return nil
 }
