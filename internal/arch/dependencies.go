@@ -17,6 +17,7 @@ type dependency struct {
 // need the standard library, golang.org/x/net and the golang.org/x/text it needs, and no more.
 var dependsOn = []dependency{
 	{"golang.org/x/net", []string{"cookie", "browser", ".", "internal/form"}},
+	{"golang.org/x/sys", []string{"store/file"}}, // renameat2, which package syscall has not; modernc.org/sqlite needs the module anyway
 	{"golang.org/x/term", []string{"cmd/lockstep"}},
 	{"golang.org/x/text", []string{"cookie", "browser", "."}},
 	{"github.com/BurntSushi/toml", []string{"settings", "cmd/lockstep"}},
