@@ -84,13 +84,18 @@ func needDjango(t *testing.T) {
 // its address.
 func startDjango(t *testing.T, l lesson, s *stage) (addr string) {
 	t.Helper()
-	dir := t.TempDir()
+	return serveDjango(t, l.set, s, t.TempDir())
+}
+
+// serveDjango starts a Django whose database is sessions.sqlite3 in dir.
+func serveDjango(t *testing.T, set []string, s *stage, dir string) (addr string) {
+	t.Helper()
 	certificate := filepath.Join(dir, "certificate.pem")
 	if err := os.WriteFile(certificate, s.pem(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	literals := map[string]string{}
-	for _, assignment := range slices.Concat(common, l.set) {
+	for _, assignment := range slices.Concat(common, set) {
 		name, literal, _ := strings.Cut(assignment, "=")
 		literals[name] = literal
 	}

@@ -17,6 +17,12 @@
 // difference that is meant stands in the list in differences_test.go with its reason; one that stands
 // there and is not found fails too.
 //
+// # One site, two halves
+//
+// A mixed site is half a Django project and half a Guard, behind one origin, with one SECRET_KEY, one
+// table of accounts and one place for sessions. Browsers of ours log in on one half and out on the
+// other, post forms across, and change one session on both, in turn and at once.
+//
 // # Running it
 //
 //	cd e2e && go test ./...
