@@ -280,6 +280,15 @@ func (s *site) do(open *session.Session, o op, cookie string) any {
 		result = open.ExpiryDate().Format("2006-01-02T15:04:05+00:00")
 	case "at_browser_close":
 		result = open.ExpireAtBrowserClose()
+	case "test_cookie":
+		switch o[1] {
+		case "set":
+			err = open.SetTestCookie()
+		case "delete":
+			err = open.DeleteTestCookie()
+		default:
+			result = open.TestCookieWorked()
+		}
 	case "delete_row":
 		err = s.store.Delete(context.Background(), cookie)
 	default:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lockstep-http/lockstep/django"
@@ -195,4 +196,72 @@ func TestPayloadsOnDjango(t *testing.T) {
 			}
 		}
 	}
+}
+
+// careful are items that change when they are read and written carelessly: as Python's json writes
+// them, tokens and order included.
+var careful = []string{
+	`{"a":1.0,"b":-0.0,"c":1e+16,"d":1e-07,"e":0.1,"f":1.7976931348623157e+308,"g":5e-324}`,
+	`{"big":123456789012345678901234567890,"small":-9007199254740993,"zero":0}`,
+	`{"z":1,"a":{"y":1,"b":[{"x":2.0,"c":[]},null,true,false,""]},"m":{}}`,
+	`{"text":"\u00e9\ud83d\ude00</script>&\u2028\u007f\"\\/\b\f\n\r\t\u0000","\u00e9":1,"":""}`,
+	`{"half":"\ud83d","other":"\ude00\ud83d"}`,
+	`{"nan":NaN,"infinity":Infinity,"negative":-Infinity,"in":[NaN,{"x":-Infinity}]}`,
+	`{"_auth_user_id":"1","_session_expiry":300,"_csrftoken":"` + strings.Repeat("a", 64) + `"}`,
+	`{"long":"` + strings.Repeat("lockstep ", 1000) + `","n":1.0}`,
+}
+
+// TestUntouchedOnDjango changes one item of a session beside others, which stay what they were to the
+// byte, whatever else is done to the session; a real Django reads every one of them as it was.
+func TestUntouchedOnDjango(t *testing.T) {
+	var lines []map[string]any
+	var want []string
+	for _, items := range careful {
+		for _, o := range [][]op{
+			{{"set", "seen", 1}},
+			{{"set", "x", 2}, {"set", "seen", 1}, {"del", "x"}},
+			{{"set", "seen", 1}, {"cycle"}},
+			{{"get", "n"}, {"create"}, {"set", "seen", 1}},
+		} {
+			s := exchange{}.open(t)
+			s.put(row{Key: knownKey, Raw: django.NewSigner(s.salt, secret).Dumps([]byte(items), true, instant)})
+			out, _ := s.answer(request{ops: o}, new(knownKey))
+			rec, err := s.store.Load(t.Context(), out.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := strings.TrimSuffix(items, "}") + `,"seen":1}`
+			if got := s.payload(string(rec.Data)); got != after {
+				t.Errorf("after %v there is\n%s\nwant\n%s", o, got, after)
+			}
+			lines = append(lines, map[string]any{"op": "session_decode", "value": string(rec.Data)})
+			want = append(want, after)
+		}
+	}
+	for i, line := range askDjango(t, lines) {
+		_, result, _ := strings.Cut(withoutSpaces(line), `"result":`)
+		if !strings.HasPrefix(result, want[i]) {
+			t.Errorf("Django reads\n%s\nwant\n%s", result, want[i])
+		}
+	}
+}
+
+// withoutSpaces is Python's JSON without the spaces between tokens.
+func withoutSpaces(line []byte) string {
+	var b strings.Builder
+	inside := false
+	for i, c := range line {
+		if c == '"' && !escaped(line[:i]) {
+			inside = !inside
+		}
+		if inside || c != ' ' {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// escaped reports whether what follows before stands behind an odd number of backslashes.
+func escaped(before []byte) bool {
+	return (len(before)-len(bytes.TrimRight(before, `\`)))%2 == 1
 }

@@ -116,6 +116,14 @@ var consequences = []struct {
 		rows:     []storedRow{{"new1", `{"a":1}`, 1209600}},
 	},
 	{
+		exchange: exchange{name: "a test cookie that worked", requests: []request{
+			{ops: []op{{"test_cookie", "worked"}, {"test_cookie", "set"}}},
+			{ops: []op{{"test_cookie", "worked"}, {"test_cookie", "delete"}, {"test_cookie", "worked"}}},
+		}},
+		want: []answer{{200, true, "new0" + fortnight, "[false,null]"}, {200, true, "new0" + fortnight, "[true,null,false]"}},
+		rows: []storedRow{{"new0", `{}`, 1209600}},
+	},
+	{
 		exchange: exchange{name: "unknown, cleared: interrupted", requests: []request{{cookie: new(knownKey), ops: []op{{"clear"}}}}},
 		want:     []answer{{400, false, "none", ""}},
 	},
