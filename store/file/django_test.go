@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockstep-http/lockstep/django"
 	"github.com/lockstep-http/lockstep/session"
 	"github.com/lockstep-http/lockstep/store/file"
 )
@@ -199,6 +200,54 @@ func TestExpiryOnDjango(t *testing.T) {
 		}
 		if over := d.ask("load", question{"key": key}) == "null"; over != c.theirs {
 			t.Errorf("%s after %d s is over to Django: %v", c.items, c.seconds, over)
+		}
+	}
+}
+
+// TestExpiryArguments compares when a session ends that was changed at another moment than now, with
+// Django's get_expiry_date(modification=..., expiry=...).
+func TestExpiryArguments(t *testing.T) {
+	d := startDjango(t, t.TempDir())
+	for _, modification := range []int64{0, 1700000000, 4102444800} {
+		for _, expiry := range []any{nil, 0, 1, 300, -1, 86400 * 400, 2.5, true, false} {
+			items, err := json.Marshal(map[string]any{"_session_expiry": expiry})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data := django.NewSigner(django.SessionSalt, "k").Dumps(items, false, later)
+			got := session.Expiry([]byte(data), cookieAge, time.Unix(modification, 0)).UTC().Format("2006-01-02T15:04:05.000000+00:00")
+			var want []any
+			if err := json.Unmarshal([]byte(d.ask("expiry", question{"modification": modification, "expiry": expiry})), &want); err != nil {
+				t.Fatal(err)
+			}
+			if got != want[0] {
+				t.Errorf("changed at %d, expiry %v: %s, to Django %s", modification, expiry, got, want[0])
+			}
+		}
+	}
+}
+
+// TestExpiredLeavesNoFile has both asked for a session that has expired. Django makes a new one at once,
+// for everybody who comes with an old cookie.
+func TestExpiredLeavesNoFile(t *testing.T) {
+	dir := t.TempDir()
+	store, d := open(t, dir, file.Options{CookieAge: cookieAge}), startDjango(t, dir)
+	e := newEngine(t, store)
+	then := time.Now().Add(-2 * cookieAge * time.Second)
+	for _, c := range []struct {
+		load func(key string)
+		left int
+	}{
+		{func(key string) { e.Open(t.Context(), key, true).Get("a") }, 1},
+		{func(key string) { d.ask("load", question{"key": key}) }, 2},
+	} {
+		key := put(t, e, "", "a", 1)
+		if err := os.Chtimes(filepath.Join(dir, "sessionid"+key), then, then); err != nil {
+			t.Fatal(err)
+		}
+		c.load(key)
+		if entries, _ := os.ReadDir(dir); len(entries) != c.left {
+			t.Errorf("%d files, want %d", len(entries), c.left)
 		}
 	}
 }

@@ -4,6 +4,7 @@ in, one out.
 """
 import json
 import sys
+from datetime import datetime, timezone
 import warnings
 
 warnings.simplefilter("ignore")
@@ -66,7 +67,15 @@ def race(q):
     return {"done": done, "lost": lost}
 
 
+def expiry(q):
+    """get_expiry_date() and get_expiry_age() of a session that was changed then and has this expiry."""
+    at = dict(modification=datetime.fromtimestamp(q["modification"], timezone.utc), expiry=q["expiry"])
+    s = SessionStore()
+    return [s.get_expiry_date(**at).isoformat(timespec="microseconds"), s.get_expiry_age(**at)]
+
+
 OPS = {
+    "expiry": expiry,
     "save": save,
     "load": load,
     "age": age,
