@@ -533,6 +533,13 @@ var divergenceTests = []checkTest{
 | b | 1 | 2 | because | ''TestGone'' |
 | c | 1 | 2 | because | case nobody |
 | d | 1 | 2 | because | package a |
+| e | 1 | 2 | because | ''TestWitness'' |
+-- e2e/go.mod --
+module example.test/m/e2e
+-- e2e/a_test.go --
+package e2e_test
+
+func TestWitness(t *testing.T) {}
 -- a/a.go --
 // Package a is one.
 package a

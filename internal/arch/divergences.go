@@ -58,7 +58,11 @@ func unshown(cell, tests string) (problems []string) {
 // casesDir holds the cases of the comparison with Django, a line of JSON each.
 const casesDir = "internal/oracle/testdata"
 
-// testText is the source of all tests of the module, and the cases of the comparison with Django.
+// witnesses are the tests that need a Chromium or a Django beside them, in a module of their own.
+const witnesses = "e2e/*_test.go"
+
+// testText is the source of all tests of the module, of those of the witnesses, and the cases of the
+// comparison with Django.
 func (m *Module) testText() string {
 	var all strings.Builder
 	cases, _ := fs.Glob(m.files, casesDir+"/*.jsonl") // the pattern is good
@@ -72,6 +76,12 @@ func (m *Module) testText() string {
 			if text, err := fs.ReadFile(m.files, f.path); f.test && err == nil {
 				all.Write(text)
 			}
+		}
+	}
+	names, _ := fs.Glob(m.files, witnesses) // the pattern is one
+	for _, name := range names {
+		if text, err := fs.ReadFile(m.files, name); err == nil {
+			all.Write(text)
 		}
 	}
 	return all.String()
