@@ -14,13 +14,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lockstep-http/lockstep/django"
 	"github.com/lockstep-http/lockstep/session"
 )
 
-// maxFile bounds what is read of a file: the longest payload that can be read back, coded and signed.
-// What is longer is cut, and no signature holds then.
-const maxFile = django.MaxPayload*4/3 + 1024
+// maxFile bounds what is read of a file, in bytes: a little more than django.MaxPayload in base64,
+// with time and signature. What is longer is cut, and no signature holds then.
+const maxFile = 1_400_000
 
 // open opens a file to read it. That it is no folder, pipe or device is seen when it is read; opening
 // it waits for nobody.

@@ -272,6 +272,20 @@ func TestLargeFile(t *testing.T) {
 	}
 }
 
+// TestLargestSession has a session of all the bytes that can be read back.
+func TestLargestSession(t *testing.T) {
+	s := open(t, t.TempDir(), file.Options{})
+	signer := django.NewSigner(django.SessionSalt, "k")
+	data := signer.Dumps(make([]byte, django.MaxPayload), false, later)
+	if err := s.Save(t.Context(), aKey, session.Record{}, record(data)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Load(t.Context(), aKey)
+	if payload, invalid := signer.Loads(string(r.Data), -1, later); err != nil || invalid != nil || len(payload) != django.MaxPayload {
+		t.Errorf("%d bytes, error %v, %v", len(payload), err, invalid)
+	}
+}
+
 // An openTest is a folder and options, and what the refusal says.
 type openTest struct {
 	name, dir string
