@@ -2,12 +2,8 @@ package e2e_test
 
 import (
 	"context"
-	"crypto/pbkdf2"
-	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/tls"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,20 +182,6 @@ func (m *mixedSite) user(ctx context.Context, column, value string) (u lockstep.
 	return u, name, err
 }
 
-// passwordMatches is Django's check_password for its default hasher.
-func passwordMatches(password, encoded string) bool {
-	parts := strings.Split(encoded, "$")
-	if len(parts) != 4 || parts[0] != "pbkdf2_sha256" {
-		return false
-	}
-	iterations, err := strconv.Atoi(parts[1])
-	if err != nil {
-		return false
-	}
-	key, err := pbkdf2.Key(sha256.New, password, []byte(parts[2]), iterations, sha256.Size)
-	return err == nil && subtle.ConstantTimeCompare([]byte(base64.StdEncoding.EncodeToString(key)), []byte(parts[3])) == 1
-}
-
 func (m *mixedSite) login(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -207,10 +189,14 @@ func (m *mixedSite) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u, _, err := m.user(r.Context(), "username", r.PostFormValue("username"))
+	right := false
+	if err == nil {
+		right, err = django.CheckPassword(r.PostFormValue("password"), u.Password)
+	}
 	switch {
 	case err != nil:
 		sayError(w, err)
-	case !passwordMatches(r.PostFormValue("password"), u.Password):
+	case !right:
 		http.Error(w, "wrong password", http.StatusForbidden)
 	default:
 		if err := lockstep.Login(r, u); err != nil {
