@@ -347,3 +347,13 @@ func TestConsequences(t *testing.T) {
 		})
 	}
 }
+
+func TestTestCookie(t *testing.T) {
+	s := exchange{}.open(t).engine.Open(t.Context(), "", false)
+	if s.TestCookieWorked() || s.DeleteTestCookie() != nil || s.Modified() {
+		t.Error("without a test cookie there is one, or deleting it does something")
+	}
+	if err := s.Set("testcookie", 1); err != nil || s.TestCookieWorked() {
+		t.Error("another item of this name is no test cookie", err)
+	}
+}

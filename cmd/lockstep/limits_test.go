@@ -67,6 +67,16 @@ var limitGroups = []limitGroup{
 		{"store/sqlite", "checkedAtOpen", "bytes", "a file that is read whole when it is opened", "damage is found as it is met"},
 		{"store/sqlite", "recoverEvery", "", "between two recoveries of a damaged file", "calls are answered with the error"},
 	}},
+	{"Sessions in files", []limit{
+		{"store/file", "maxFile", "bytes", "a file that is read", "cut, and no signature holds"},
+		{"store/file", "maxKey", "characters", "a session key that has a file", "there is no such session"},
+		{"store/file", "maxCookieName", "characters", "SESSION_COOKIE_NAME", "refused by Open"},
+		{"store/file", "maxCookieAge", "seconds", "SESSION_COOKIE_AGE", "refused by Open"},
+		{"store/file", "lanes", "", "sessions that are changed at a time", "some wait for each other"},
+		{"store/file", "maxSwaps", "", "times that what a Django saved meanwhile is put back", "the request saves anew"},
+		{"store/file", "scanEvery", "", "between two looks for files that have expired", ""},
+		{"store/file", "leftBehind", "", "after which a file of a process that was killed is removed", ""},
+	}},
 	{"Passwords", []limit{
 		{"django", "MaxPasswordIterations", "", "iterations of a stored password that are carried out", "an error"},
 	}},
