@@ -55,26 +55,32 @@ func TestStoreOnDisk(t *testing.T) {
 	sessiontest.Races(t, func(t *testing.T) session.Store { return open(t, t.TempDir(), file.Options{}) }, 20)
 }
 
-// TestWithoutExchange is the contract where a file system exchanges no files.
+// TestWithoutExchange is the contract where a file system exchanges no files: between stores it is kept
+// by the locks alone.
 func TestWithoutExchange(t *testing.T) {
 	sessiontest.Races(t, func(t *testing.T) session.Store {
-		s := open(t, newFolder(t), file.Options{})
-		s.WithoutExchange()
-		return s
-	}, 100)
+		a := twoStores(t)
+		for _, s := range a.stores {
+			s.WithoutExchange()
+		}
+		return a
+	}, 500)
 }
 
 // TestTwoStores has two stores on one folder, as two processes have, in turn.
 func TestTwoStores(t *testing.T) {
-	sessiontest.Run(t, func(t *testing.T) session.Store {
-		dir := newFolder(t)
-		return &alternating{stores: [2]session.Store{open(t, dir, file.Options{}), open(t, dir, file.Options{})}}
-	})
+	sessiontest.Run(t, func(t *testing.T) session.Store { return twoStores(t) })
+}
+
+func twoStores(t *testing.T) *alternating {
+	t.Helper()
+	dir := newFolder(t)
+	return &alternating{stores: [2]*file.Store{open(t, dir, file.Options{}), open(t, dir, file.Options{})}}
 }
 
 // An alternating store hands each call to another one.
 type alternating struct {
-	stores [2]session.Store
+	stores [2]*file.Store
 	calls  atomic.Int64
 }
 
