@@ -83,6 +83,7 @@ func newMixedSite(t *testing.T, engine string, more ...string) *mixedSite {
 	front.Handle("/new/", m.half(t, "/new", "6.1", set, store))
 	var handler http.Handler = front
 	m.site.Store(&handler)
+	m.person(t, "https://shop.test").says("stranger", "/django/account") // which has Django load its pages and make its users
 	return m
 }
 
