@@ -390,7 +390,8 @@ func (s *Session) fail(doing string, err error) error {
 func (s *Session) SetExpiry(seconds int) error { return s.Set(expiryKey, seconds) }
 
 // SetExpiryAt has the session end at t, however often it is saved. It returns an error with
-// [Config].NoMoments: Django up to 4.0 answers 500 to whoever has such a session.
+// [Config].NoMoments: Django up to 4.0 answers 500 to whoever has such a session. set_expiry with a
+// timedelta is the same with now and that much: a moment that does not move on with every save.
 func (s *Session) SetExpiryAt(t time.Time) error {
 	if s.engine.config.NoMoments {
 		return errNoMoments
