@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -543,6 +544,63 @@ func TestCSRFBodies(t *testing.T) {
 	}
 }
 
+// Whoever reads a multipart form behind the Guard, its files are gone from the disk with the request: the
+// server cleans up after the request that it knows, and the handler's is a copy.
+func TestFormFilesAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	for _, test := range []struct {
+		name, method, target string
+		fails                bool // the handler panics
+	}{
+		{"read by the Guard", http.MethodPost, "/", false},
+		{"read by the Guard, and the handler panics", http.MethodPost, "/", true},
+		{"another method, token in the header", http.MethodPut, "/", false},
+		{"another method, and the handler panics", http.MethodPut, "/", true},
+		{"exempt", http.MethodPost, "/hook", false},
+		{"safe method", http.MethodGet, "/", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			written := 0
+			g := newGuard(t, func(s *lockstep.Settings) {
+				s.SecureSSLRedirect, s.InsecureCSRFExempt, s.AllowedHosts = false, []string{"/hook"}, []string{"*"}
+			})
+			server := httptest.NewUnstartedServer(g.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if err := r.ParseMultipartForm(1); err != nil {
+					t.Error(err)
+				}
+				left, _ := os.ReadDir(dir)
+				written = len(left)
+				if test.fails {
+					panic(http.ErrAbortHandler)
+				}
+			})))
+			server.Start()
+			var b bytes.Buffer
+			m := multipart.NewWriter(&b)
+			f, _ := m.CreateFormFile("file", "a")
+			_, _ = f.Write(make([]byte, 16<<20))
+			_ = m.WriteField("csrfmiddlewaretoken", masked)
+			_ = m.Close()
+			r, err := http.NewRequestWithContext(t.Context(), test.method, server.URL+test.target, &b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header = http.Header{"Content-Type": {m.FormDataContentType()}, "Cookie": {csrfCookie + secret}, "X-Csrftoken": {masked}}
+			if resp, err := server.Client().Do(r); err == nil {
+				resp.Body.Close()
+			}
+			server.Close() // when the handler is done
+			if written == 0 {
+				t.Error("the handler found no file on the disk")
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+				t.Errorf("%d files are left, %v", len(left), err)
+			}
+		})
+	}
+}
+
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -563,6 +621,12 @@ func TestCSRFExempt(t *testing.T) {
 		{"PUT", "shop.test", "/x/hook", true},
 		{"POST", "shop.test", "/x/../hook/", false},
 		{"POST", "shop.test", "//hook/", false},
+		{"POST", "shop.test", "/hook/..%2faccount", false}, // browsers send these as they are, and
+		{"POST", "shop.test", "/hook/a%2F..%2F..%2Faccount", false},
+		{"POST", "shop.test", "/hook/%2e%2e/account", false}, // who cleans URL.Path has another path
+		{"POST", "shop.test", "/hook/.%2Faccount", false},
+		{"POST", "shop.test", "/hook/a%2Fb", true},
+		{"POST", "shop.test", "/hook/a..b", true},
 		{"POST", "shop.test", "/a/a", true},
 		{"POST", "shop.test", "/pay", false},
 		{"POST", "other.test", "/pay", true},

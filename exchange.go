@@ -112,12 +112,10 @@ func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	x.reached = inFraming
 	x.context = requestContext{r.Context(), x}
 	inner := r.WithContext(&x.context)
+	defer removeFiles(inner)
 	if rec.Watching() || !isSafe(r.Method) {
 		answer := x.decideCSRF(inner)
 		rec.Record(answer.verdict)
-		if form := inner.MultipartForm; form != nil {
-			defer func() { _ = form.RemoveAll() }() // the server looks at its own request only
-		}
 		switch {
 		case answer.verdict.Rule == csrfSessionFailed:
 			x.begin(http.StatusServiceUnavailable) // which finds that the session has failed, and answers
@@ -130,6 +128,14 @@ func (g *Guard) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	}
 	h.ServeHTTP(x, inner)
 	x.begin(http.StatusOK)
+}
+
+// removeFiles removes from the disk the files of a multipart form, whoever has read it. The server does
+// so for the request that it made itself, of which r is a copy.
+func removeFiles(r *http.Request) {
+	if r.MultipartForm != nil {
+		_ = r.MultipartForm.RemoveAll()
+	}
 }
 
 // endAtRedirect carries out what was decided in SecurityMiddleware's place.
