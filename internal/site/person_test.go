@@ -627,6 +627,11 @@ func TestStream(t *testing.T) {
 	if event := s.next(); !strings.Contains(event, "id: 2\n") || !strings.Contains(event, "/while-looking") {
 		t.Errorf("second event %q", event)
 	}
+	// A carriage return ends a line of the stream, too, and with it what a path could say there.
+	v.get("/x%0Did:%2077%0D%0Ddata:%20forged%0D%0A%0D%0Ay")
+	if event := s.next(); !strings.Contains(event, "id: 3\n") || strings.Contains(event, "\r") || !strings.HasSuffix(event, "data: </li>\n") {
+		t.Errorf("a path with line ends: %q", event)
+	}
 	if v.cookie("sessionid") != before {
 		t.Error("the stream changed the session's cookie")
 	}

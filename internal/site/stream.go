@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -108,11 +109,15 @@ func (e *events) entry(sent *entry) {
 		return
 	}
 	fmt.Fprintf(&event, "id: %d\n", sent.Number)
-	for line := range bytes.Lines(html.Bytes()) {
-		fmt.Fprintf(&event, "data: %s\n", bytes.TrimRight(line, "\r\n"))
+	for line := range strings.Lines(lineEnds.Replace(html.String())) {
+		fmt.Fprintf(&event, "data: %s\n", strings.TrimRight(line, "\n"))
 	}
 	e.send(event.String() + "\n")
 }
+
+// lineEnds makes every line end one that starts another line of data. In a stream a carriage return ends a
+// line as well, and HTML lets it pass: a path could have said an id there, or ended the event.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 func (e *events) send(text string) {
 	if e.err != nil {
