@@ -219,7 +219,8 @@ func (p *Project) add(v Value) {
 
 // ReadTOML reads a file of TOML as [TOML] does, of which it also keeps what Lockstep has no
 // setting for, such as MIDDLEWARE. Only names that Lockstep has are part of its Source. It is an
-// error when the file is not TOML.
+// error when the file is not TOML, or a key is none that a setting of Python could have: names are
+// shown as they are, and stand in lines of Python that people paste.
 func ReadTOML(name string, data []byte) (*Project, error) {
 	source := TOML(name, data)
 	if source.err != nil {
@@ -231,6 +232,9 @@ func ReadTOML(name string, data []byte) (*Project, error) {
 	}
 	p := &Project{index: map[string]int{}}
 	for _, g := range source.given {
+		if !settingName.MatchString(g.name) {
+			return nil, fmt.Errorf("%s: %q cannot be the name of a setting", g.origin, g.name)
+		}
 		if _, known := fieldNamed(g.name); known {
 			p.source.given = append(p.source.given, g)
 		}
@@ -238,6 +242,8 @@ func ReadTOML(name string, data []byte) (*Project, error) {
 	}
 	return p, nil
 }
+
+var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // plain turns the values of TOML into those of Python.
 func plain(value any) any {

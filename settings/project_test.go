@@ -302,6 +302,12 @@ func TestReadTOMLAndEnvironment(t *testing.T) {
 	if s, _, err := settings.Load(lockstep.Settings{}, p.Source()); err != nil || !s.SecureSSLRedirect {
 		t.Errorf("got %v, %v", s, err)
 	}
+	for _, name := range []string{`"SECURE_SSL_REDIREC\nT"`, `"DEBU\u001bG"`, `"A B"`, `""`, `"É"`, `1A`, `DE-BUG`} {
+		_, err := settings.ReadTOML("x.toml", []byte("DEBUG = true\n"+name+" = 1\n"))
+		if err == nil || !strings.HasPrefix(err.Error(), "x.toml:2: ") || strings.ContainsAny(err.Error(), "\n\x1b") {
+			t.Errorf("a setting called %s: %v", name, err)
+		}
+	}
 	if _, err := settings.ReadTOML("x.toml", []byte("SECRET_KEY = 'planted\n")); err == nil || strings.Contains(err.Error(), "planted") {
 		t.Errorf("got %v", err)
 	}
