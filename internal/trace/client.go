@@ -135,7 +135,7 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 
 	if n.sendsBody(req) && n.BodyOnlyTo != nil && !mayGo(req.URL, n.BodyOnlyTo) {
 		c.Document = nil
-		rec.Record(withheld(req.URL, n.BodyOnlyTo))
+		rec.Record(withheld(req.URL, n.BodyOnlyTo, "the password does not go there"))
 		return hop, next, false
 	}
 	hr, err := newRequest(ctx, req, cookies, req.ContextHeader(rec), n)
@@ -143,13 +143,17 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		rec.Record(unanswered(req.URL, err))
 		return hop, next, false
 	}
-	a, left, err := c.exchange(ctx, req, hr)
+	a, left, err := c.exchange(ctx, req, hr, n.sendsBody(req) && n.BodyOnlyTo != nil)
 	if hop.Left = left; left {
 		hop.Cookie, hop.Sent = shortenCookie(cookies), contextOf(hr)
 	}
 	if err != nil {
 		c.Document = nil
-		rec.Record(unanswered(req.URL, err))
+		v := unanswered(req.URL, err)
+		if errors.Is(err, errElsewhere) {
+			v = withheld(req.URL, n.BodyOnlyTo, err.Error())
+		}
+		rec.Record(v)
 		return hop, next, false
 	}
 	rec.Record(connected(req.URL, a))

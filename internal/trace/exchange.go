@@ -69,8 +69,9 @@ func (a *answer) first(name string) string {
 
 // exchange sends the request on a connection of its own and reads the answer, within the limits of
 // this package.
-// left says that the request was sent, whatever came of it.
-func (c *Client) exchange(ctx context.Context, req browser.Request, hr *http.Request) (a *answer, left bool, err error) {
+// left says that the request was sent, whatever came of it. One that is private is sent to a name of this
+// machine only if that is where it leads.
+func (c *Client) exchange(ctx context.Context, req browser.Request, hr *http.Request, private bool) (a *answer, left bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
 	conn, err := c.connect(ctx, req)
@@ -78,6 +79,9 @@ func (c *Client) exchange(ctx context.Context, req browser.Request, hr *http.Req
 		return nil, false, first(ctx.Err(), err)
 	}
 	defer conn.Close()
+	if private && (c.Insecure || req.URL.Scheme != "https") && !isHere(conn.RemoteAddr()) {
+		return nil, false, errElsewhere
+	}
 	if c.Watch != nil {
 		c.Watch.Expect(conn.LocalAddr().String())
 	}
@@ -98,6 +102,15 @@ func (c *Client) exchange(ctx context.Context, req browser.Request, hr *http.Req
 		a.verdicts, a.known = c.Watch.Decided(ctx, conn.LocalAddr().String())
 	}
 	return a, true, nil
+}
+
+// errElsewhere is that a name of this machine leads to another one: a resolver says so, or --connect-to.
+var errElsewhere = errors.New("the address is not one of this machine")
+
+// isHere reports whether an address is one of this machine. Others than of TCP are of this process.
+func isHere(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
 }
 
 // first returns the first error that is one: that a context ended explains what broke because of it.

@@ -189,7 +189,8 @@ func (c *Client) shows(f *form.Form) bool {
 }
 
 // mayGo reports whether a body that is meant for one origin may go to a URL: to that origin, over a
-// connection that is secure, or from this machine to itself.
+// connection that is secure, or from this machine to itself. That a name of this machine leads there is
+// looked at when the connection is there.
 func mayGo(to, origin *url.URL) bool {
 	if !browser.SecureConnection(to) {
 		return false
@@ -203,11 +204,11 @@ func loopback(u *url.URL) bool {
 }
 
 // withheld is the verdict about a body that does not go where a form or a redirect leads.
-func withheld(to, origin *url.URL) rule.Verdict {
+func withheld(to, origin *url.URL, cause string) rule.Verdict {
 	return rule.Verdict{
 		Side: rule.Browser, Question: rule.Connect, Subject: to.Host, Rule: connectBodyWithheld,
 		Facts: []rule.Fact{
-			{Name: "cause", Value: "the password does not go there"},
+			{Name: "cause", Value: cause},
 			{Name: "would go to", Value: to.Scheme + "://" + to.Host},
 			{Name: "goes only to", Value: origin.Scheme + "://" + origin.Host},
 		},

@@ -2,6 +2,7 @@ package trace_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -92,6 +93,61 @@ func TestNoPasswordInClear(t *testing.T) {
 		v, err := c.Navigate(t.Context(), trace.Navigation{URL: "http://shop.test/", Body: []byte("hunter2"), BodyOnlyTo: &url.URL{Scheme: "http", Host: "shop.test"}})
 		if err != nil || v.Last().Left || posted > 0 {
 			t.Errorf("sent over plain http: %v, posted %d times", err, posted)
+		}
+	}
+}
+
+// farConn is a connection whose other end says it is on another machine.
+type farConn struct{ net.Conn }
+
+func (farConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80} }
+
+// TestThisMachineIsThisMachine holds that a name of this machine is trusted for the address that it has: a
+// resolver may have another opinion of shop.localhost, and so may --connect-to.
+func TestThisMachineIsThisMachine(t *testing.T) {
+	posted := 0
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			posted++
+		}
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, `<form method=post><input name=user><input type=password name=p></form>`)
+	})
+	plain, secured := httptest.NewServer(h), httptest.NewTLSServer(h)
+	defer plain.Close()
+	defer secured.Close()
+	for _, test := range []struct {
+		server   *httptest.Server
+		page     string
+		insecure bool
+		far      bool
+		posts    int
+	}{
+		{plain, "http://shop.localhost/", false, false, 1},
+		{plain, "http://shop.localhost/", false, true, 0},
+		{plain, "http://127.0.0.1/", false, true, 0}, // by --connect-to
+		{secured, "https://shop.localhost/", true, false, 1},
+		{secured, "https://shop.localhost/", true, true, 0},
+	} {
+		posted = 0
+		c := client()
+		c.Insecure = test.insecure
+		c.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			conn, err := d.DialContext(ctx, network, test.server.Listener.Addr().String())
+			if err == nil && test.far {
+				conn = farConn{conn}
+			}
+			return conn, err
+		}
+		visits, err := c.Login(t.Context(), test.page, form.Credentials{User: "me", Password: "hunter2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[int]rule.ID{0: "connect-body-withheld", 1: "connect-ok"}[test.posts]
+		last := visits[len(visits)-1].Last()
+		if ids := rulesOf(last, rule.Connect); len(ids) != 1 || ids[0] != want || posted != test.posts || last.Left != (posted > 0) {
+			t.Errorf("%+v: %v, posted %d times", test, ids, posted)
 		}
 	}
 }
