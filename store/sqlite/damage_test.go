@@ -560,3 +560,61 @@ func TestNotMoved(t *testing.T) {
 		})
 	}
 }
+
+// TestPlantedTriggers opens a file of ours with triggers of somebody else's on the table of sessions, which
+// could bring back what is deleted, or copy it under a key of their choice. They do not come along.
+func TestPlantedTriggers(t *testing.T) {
+	const other = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+	for name, sql := range map[string]string{
+		"revives": "CREATE TRIGGER x AFTER DELETE ON django_session BEGIN INSERT INTO django_session VALUES (OLD.session_key, OLD.session_data, OLD.expire_date, OLD.lockstep_sum); END",
+		"copies":  `CREATE TRIGGER x AFTER INSERT ON "Django_Session" WHEN NEW.session_key <> '` + other + `' BEGIN INSERT INTO django_session VALUES ('` + other + `', NEW.session_data, NEW.expire_date, NULL); END`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			before, _ := open(t, path)
+			if err := before.Save(t.Context(), aKey, session.Record{}, record("kept")); err != nil {
+				t.Fatal(err)
+			}
+			if err := before.Close(); err != nil {
+				t.Fatal(err)
+			}
+			makeFile(t, path, sql)
+			store, log := open(t, path)
+			if r, err := store.Load(t.Context(), aKey); err != nil || string(r.Data) != "kept" {
+				t.Errorf("what was there before: %q, %v", r.Data, err)
+			}
+			if err := store.Delete(t.Context(), aKey); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Load(t.Context(), aKey); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("what was deleted: %v", err)
+			}
+			if err := store.Save(t.Context(), aKey, session.Record{}, record("new")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Load(t.Context(), other); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a copy: %v", err)
+			}
+			if len(setAside(t, path)) != 1 || !strings.Contains(log.String(), "trigger") {
+				t.Errorf("set aside %q, log %s", setAside(t, path), log)
+			}
+		})
+	}
+	t.Run("in a file with tables of others", func(t *testing.T) {
+		path := newPath(t)
+		store, _ := open(t, path)
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		makeFile(t, path, "CREATE TABLE auth_user (id integer)",
+			"CREATE TRIGGER theirs AFTER DELETE ON auth_user BEGIN SELECT 1; END")
+		fine, _ := open(t, path) // on a table of theirs
+		if err := fine.Close(); err != nil {
+			t.Fatal(err)
+		}
+		makeFile(t, path, "CREATE TRIGGER x AFTER DELETE ON django_session BEGIN SELECT 1; END")
+		if _, err := sqlite.Open(t.Context(), path, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "trigger") {
+			t.Errorf("%v", err)
+		}
+	})
+}

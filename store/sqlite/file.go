@@ -128,7 +128,7 @@ func (f *file) ask(ctx context.Context) (whose owner, damage, err error) {
 	}
 	whose, err = about.judge()
 	switch {
-	case errors.Is(err, errStamps), errors.Is(err, errSchema):
+	case errors.Is(err, errStamps), errors.Is(err, errSchema), errors.Is(err, errTrigger):
 		return whose, err, nil
 	case err == nil && whose == ours && about.size <= checkedAtOpen:
 		damage = f.verify(ctx)

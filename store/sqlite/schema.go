@@ -99,6 +99,7 @@ type facts struct {
 	columns     []string // of django_session; nil when there is no such table
 	tables      []string // of whoever, without those of SQLite itself
 	made        []string // the statements that made tables, indexes and triggers
+	triggers    []string // those of django_session
 	marker      string   // of the table lockstep_store; "" when there is none
 	marked      int      // the version beside it
 }
@@ -121,6 +122,7 @@ func (c *conn) learn() (f facts, err error) {
 	f.encoding = strings.Join(texts("PRAGMA encoding"), "")
 	f.size = numbers("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
 	f.made = texts("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+	f.triggers = texts("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'django_session' COLLATE NOCASE")
 	f.tables = texts(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
 	f.columns = texts(`SELECT name FROM pragma_table_info('django_session')`)
 	if slices.Contains(f.tables, "lockstep_store") && err == nil {
@@ -144,6 +146,10 @@ const (
 var (
 	errStamps = errors.New("the two stamps of the file differ")
 	errSchema = errors.New("the tables are not those that were made")
+
+	// A trigger of somebody else's could bring back a session that was ended, or copy one under a key
+	// that it chose: who could write to the file once would have sessions for ever.
+	errTrigger = errors.New("its table django_session has a trigger that was not made here")
 )
 
 // judge says whose file it is, or why it cannot be used.
@@ -161,6 +167,9 @@ func (f facts) judge() (owner, error) {
 		if !slices.Contains(f.made, sql) {
 			return f.orShared(), errSchema
 		}
+	}
+	if len(f.triggers) > 1 {
+		return f.orShared(), errTrigger
 	}
 	return f.orShared(), nil
 }
