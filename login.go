@@ -118,7 +118,8 @@ func (u User) backend() string { return cmp.Or(u.Backend, django.ModelBackend) }
 // Login is Django's login(request, user), after the caller has found the password to be right: the
 // session is the user's from here on, under a new key that nobody knew before, and the CSRF secret is
 // a new one. What the session holds is kept, unless it was another user's, or was opened with another
-// password: then it is ended and a new one begins.
+// password: then it is ended and a new one begins. So it is when another request has ended the session
+// meanwhile, by a logout or because the form was sent twice.
 //
 // An error says that nobody is logged in: the session could not be saved, the response has begun, u
 // has no ID, or r did not come through a [Guard].
@@ -138,7 +139,11 @@ func Login(r *http.Request, u User) error {
 			begin = s.Flush
 		}
 	}
-	if err := begin(); err != nil {
+	err = begin()
+	if errors.Is(err, session.ErrInterrupted) { // there is nothing left to keep
+		err = s.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("logging in: %w", err)
 	}
 	for _, item := range [][2]string{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -87,6 +88,16 @@ func (b *browserOf) login(t *testing.T, id string) {
 	})
 }
 
+func (b *browserOf) logout(t *testing.T) {
+	t.Helper()
+	b.do(t, func(_ http.ResponseWriter, r *http.Request) string {
+		if err := lockstep.Logout(r); err != nil {
+			t.Error(err)
+		}
+		return ""
+	})
+}
+
 // who is the user that the site sees, and by which rule.
 func (b *browserOf) who(t *testing.T) (id string, by rule.ID) {
 	t.Helper()
@@ -131,6 +142,54 @@ func TestLogin(t *testing.T) {
 	})
 	if want := fmt.Sprint(7, "1", django.ModelBackend, django.SessionAuthHash(guardKey, s.users["1"].Password)); items != want {
 		t.Errorf("the session holds %s, want %s", items, want)
+	}
+}
+
+// Who presses the button twice sends the form twice: the second login finds its session gone, to the first
+// one or to a logout, and begins another, in which nothing of the old one is.
+func TestLoginMeanwhile(t *testing.T) {
+	for _, before := range []string{"", "1"} { // who was logged in
+		for name, meanwhile := range map[string]func(t *testing.T, b *browserOf){
+			"login":  func(t *testing.T, b *browserOf) { b.login(t, "1") },
+			"logout": func(t *testing.T, b *browserOf) { b.logout(t) },
+		} {
+			t.Run(name+" of "+before, func(t *testing.T) {
+				s := newLoginSite()
+				b := s.browser()
+				b.do(t, func(_ http.ResponseWriter, r *http.Request) string {
+					_ = session.From(r.Context()).Set("cart", 7)
+					return ""
+				})
+				if before != "" {
+					b.login(t, before)
+				}
+				first, second := *b, *b
+				first.jar, second.jar = maps.Clone(b.jar), maps.Clone(b.jar)
+				_, resp := second.do(t, func(_ http.ResponseWriter, r *http.Request) string {
+					items := session.From(r.Context())
+					_ = items.Set("mine", items.Get("cart")) // the session has been read, and changed
+					meanwhile(t, &first)
+					if err := lockstep.Login(r, s.users["1"]); err != nil {
+						t.Error(err)
+					}
+					return ""
+				})
+				if resp.StatusCode != http.StatusOK || second.jar["sessionid"] == b.jar["sessionid"] {
+					t.Errorf("status %d, cookies %v", resp.StatusCode, second.jar)
+				}
+				second.want(t, "1", "authenticated-ok")
+				if name == "login" {
+					first.want(t, "1", "authenticated-ok")
+				}
+				b.want(t, "", "authenticated-no-login")
+				if kept, _ := second.do(t, func(_ http.ResponseWriter, r *http.Request) string {
+					items := session.From(r.Context())
+					return fmt.Sprint(items.Has("cart"), items.Has("mine"))
+				}); kept != "false false" {
+					t.Errorf("items of a session that was ended are kept: %s", kept)
+				}
+			})
+		}
 	}
 }
 

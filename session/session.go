@@ -223,8 +223,8 @@ func (s *Session) clear() {
 }
 
 // Flush ends the session: its record is deleted at once and, at the end of the request, its cookie.
-// What is set afterwards begins a new session under a new key. When the store fails, the session is
-// as it was, and the error says that the user is not logged out.
+// What is set afterwards begins a new session under a new key, also after [ErrInterrupted]. When the
+// store fails, the session is as it was, and the error says that the user is not logged out.
 //
 // A session that lives in its cookie cannot be ended on this side: who kept the cookie can send it
 // until SESSION_COOKIE_AGE has passed.
@@ -242,6 +242,9 @@ func (s *Session) Flush() error {
 	s.clear()
 	s.begin("", Record{})
 	s.flushed = true
+	if errors.Is(s.err, ErrInterrupted) { // another request ended it first
+		s.err = nil
+	}
 	return nil
 }
 
