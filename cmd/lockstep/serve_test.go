@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -15,7 +16,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -255,6 +258,30 @@ func TestRequestsEndOnInterrupt(t *testing.T) {
 	conn.Close()
 	if state := site.end(syscall.Signal(0)); state.ExitCode() != exitOK {
 		t.Errorf("%v", state)
+	}
+}
+
+// Of several programs that begin a state at one time, one makes the account, and all start.
+func TestManyBeginOneState(t *testing.T) {
+	dir := t.TempDir()
+	passwords := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range passwords {
+		wg.Go(func() {
+			s, err := openState(t.Context(), dir, slog.New(slog.DiscardHandler), time.Now())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+			if passwords[i], err = demoAccount(t.Context(), s.accounts); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if made := slices.DeleteFunc(passwords, func(p string) bool { return p == "" }); len(made) != 1 {
+		t.Errorf("%d accounts were made", len(made))
 	}
 }
 

@@ -152,8 +152,9 @@ func (a *Accounts) Create(ctx context.Context, username, password string) (Accou
 }
 
 // CreateDrawn makes an account with a password that it draws, of 60 random bits, and returns the
-// password. Nobody guesses that one by trying, however few iterations there are, so that making it
-// takes no time.
+// password, or "" when there is one of that name: of several programs that begin at one time, one makes
+// it. Nobody guesses a drawn password by trying, however few iterations there are, so that making it takes
+// no time.
 func (a *Accounts) CreateDrawn(ctx context.Context, username string) (password string, err error) {
 	text := strings.ToLower(rand.Text())
 	password = text[:4] + "-" + text[4:8] + "-" + text[8:12]
@@ -161,8 +162,13 @@ func (a *Accounts) CreateDrawn(ctx context.Context, username string) (password s
 	if err != nil {
 		return "", err
 	}
-	_, err = a.insert(ctx, username, encoded)
-	return password, err
+	switch _, err = a.insert(ctx, username, encoded); {
+	case errors.Is(err, errTaken):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return password, nil
 }
 
 func (a *Accounts) insert(ctx context.Context, username, encoded string) (Account, error) {
