@@ -41,7 +41,12 @@ type file struct {
 // establish makes the file one that can be opened, and says whose it is. A damaged one of ours is
 // set aside, and a new one has what could be proved of it. A file in which a running store met
 // damage is suspected, and read whole.
+//
+// One at a time in this process: to make a file is to open and close it beside SQLite, which would let
+// go of the locks of a store that another goroutine has opened meanwhile, and lose what it saves.
 func (f *file) establish(ctx context.Context, suspected bool) (owner, error) {
+	establishing.Lock()
+	defer establishing.Unlock()
 	whose, damage, err := f.inspect(ctx)
 	if err == nil && damage == nil && whose == ours && suspected {
 		damage = f.verify(ctx)
@@ -56,6 +61,8 @@ func (f *file) establish(ctx context.Context, suspected bool) (owner, error) {
 	}
 	return whose, nil
 }
+
+var establishing sync.Mutex
 
 // inspect says whose file it is, and what damage it has, if any. An error is a reason for which it
 // can be neither used nor replaced.
@@ -238,7 +245,11 @@ func (f *file) create(ctx context.Context) error {
 		return syncFolder(filepath.Dir(f.path))
 	}
 	// Another process may have been quicker.
-	about, learning := c.learn()
+	var about facts
+	learning := patiently(ctx, func() (err error) {
+		about, err = c.learn()
+		return err
+	})
 	if whose, judged := about.judge(); learning == nil && judged == nil && whose == ours {
 		return nil
 	}
