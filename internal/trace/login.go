@@ -217,8 +217,14 @@ func withheld(to, origin *url.URL, cause string) rule.Verdict {
 
 // LoginLesson is the lesson with a login in it: over http and https as in [Client.Lesson], then the page
 // at path and its form, then over https again and over http again. Without https it logs in over http on
-// this machine only.
+// this machine only. The run does not hold the password, whatever the site writes into its answers.
 func (c *Client) LoginLesson(ctx context.Context, target, path string, as form.Credentials) (Run, error) {
+	run, err := c.loginLesson(ctx, target, path, as)
+	run.hide(as.Password)
+	return run, err
+}
+
+func (c *Client) loginLesson(ctx context.Context, target, path string, as form.Credentials) (Run, error) {
 	u, err := parseTarget(target)
 	if err != nil {
 		return Run{}, err

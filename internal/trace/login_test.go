@@ -97,6 +97,66 @@ func TestNoPasswordInClear(t *testing.T) {
 	}
 }
 
+// TestPasswordOfAnEcho is a login at a site that writes the password into all that it answers. The run, which
+// people save and show, has it nowhere.
+func TestPasswordOfAnEcho(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Content-Type", "text/html")
+			io.WriteString(w, `<form method=post><input name=user><input type=password name=p></form>`)
+			return
+		}
+		p := r.PostFormValue("p")
+		w.Header().Set("X-Plain", p)
+		w.Header().Add("Set-Cookie", url.QueryEscape(p)+"=1; Path=/"+url.PathEscape(p))
+		w.Header().Add("Set-Cookie", "a=1; Path=/"+url.PathEscape(p))
+		w.Header().Set("Location", "/in/"+url.PathEscape(p)+"?p="+url.QueryEscape(p))
+		w.WriteHeader(http.StatusSeeOther)
+	}))
+	defer server.Close()
+	for _, password := range []string{"hunter2", "hunter 2*~ü&<", "four"} {
+		run, err := client().LoginLesson(t.Context(), server.URL, "/login", form.Credentials{User: "me", Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		story := trace.TellLogin(run, nobody)
+		var out bytes.Buffer
+		story.WriteTable(&out, true)
+		story.WriteTranscript(&out, true)
+		if err := run.WriteJSON(&out); err != nil {
+			t.Fatal(err)
+		}
+		_, inForm, _ := strings.Cut(url.Values{"p": {password}}.Encode(), "=")
+		for _, secret := range []string{password, url.PathEscape(password), url.QueryEscape(password), inForm, "hunter"} {
+			if strings.Contains(out.String(), secret) {
+				i := strings.Index(out.String(), secret)
+				t.Errorf("%q is told: …%s…", secret, out.String()[max(0, i-150):min(out.Len(), i+20)])
+			}
+		}
+		if !strings.Contains(out.String(), "/in/…?p=…") {
+			t.Error("the story does not tell where the login led")
+		}
+	}
+}
+
+// TestPasswordThatIsAWord holds that a run is told as it was when the password is a word of the site's own.
+func TestPasswordThatIsAWord(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, `<form method=post><input name=user><input type=password name=p></form>`)
+	}))
+	defer server.Close()
+	for _, password := range []string{"login", "http", "1", "127.0.0.1"} {
+		run, err := client().LoginLesson(t.Context(), server.URL, "/login", form.Credentials{User: "me", Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, ok := run.LoginVerdict(); !ok || v.Subject != server.URL+"/login" || run.Visits[len(run.Visits)-1].Typed != server.URL+"/" {
+			t.Errorf("password %q: %+v, %q", password, v, run.Visits[len(run.Visits)-1].Typed)
+		}
+	}
+}
+
 // farConn is a connection whose other end says it is on another machine.
 type farConn struct{ net.Conn }
 
