@@ -85,6 +85,9 @@ func openState(ctx context.Context, dir string, log *slog.Logger, now time.Time)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, cannotKeep(dir, err)
 		}
+		if err := checkFolder(dir); err != nil {
+			return nil, err
+		}
 	}
 	for _, open := range []func() error{
 		s.openSecretKey,
@@ -97,6 +100,21 @@ func openState(ctx context.Context, dir string, log *slog.Logger, now time.Time)
 		}
 	}
 	return s, nil
+}
+
+// checkFolder refuses a folder into which everybody writes: the accounts there may be anybody's.
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return cannotKeep(dir, err)
+	}
+	if mode := info.Mode().Perm(); mode&0o002 != 0 && runtime.GOOS != "windows" {
+		return &failure{
+			fmt.Errorf("keeping the state of the site in %q: everybody can write to it (mode %04o)", dir, mode),
+			"if nobody else has: chmod go-w " + dir,
+		}
+	}
+	return nil
 }
 
 func cannotKeep(dir string, err error) error {
