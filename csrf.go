@@ -213,7 +213,9 @@ visit POST https://shop.test/
 // in the form of a POST or in the header of CSRF_HEADER_NAME against the cookie or the session.
 //
 // It may read the body of r for the token; the handler can read it again, a multipart form from
-// r.MultipartForm. The verdict has facts when r's context is watched; it is returned, not recorded.
+// r.MultipartForm. Files of a multipart form go to disk meanwhile, however large they are: an
+// [http.MaxBytesHandler] in front of the Guard is the limit. The verdict has facts when r's context is
+// watched; it is returned, not recorded.
 func (g *Guard) CSRF(r *http.Request) rule.Verdict {
 	rec := rule.FromContext(r.Context())
 	host, _ := g.rawHost(r)
