@@ -41,7 +41,7 @@ vet: go
 
 lint: go $(LINTER) ## run golangci-lint at the version of tools/go.mod
 	@set -e; for module in $(MODULES); do echo "== lint $$module"; \
-		(cd $$module && "$(CURDIR)/$(LINTER)" run --config "$(CURDIR)/.golangci.yml" ./...); done
+		(cd $$module && "$(CURDIR)/$(LINTER)" run --allow-parallel-runners --config "$(CURDIR)/.golangci.yml" ./...); done
 
 # Built once; Go's build cache makes it quick after `make clean`.
 $(LINTER): tools/go.mod tools/go.sum
