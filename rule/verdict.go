@@ -34,11 +34,13 @@ const (
 const (
 	UpgradeToHTTPS Question = "upgrade to https"
 	SendCookie     Question = "send cookie"
+	ReadCookie     Question = "read cookie" // by a script
 	SendOrigin     Question = "send Origin"
 	SendReferer    Question = "send Referer"
 	Connect        Question = "connect"
 	StoreHSTS      Question = "store HSTS"
 	StoreCookie    Question = "store cookie"
+	ClearSiteData  Question = "clear site data"
 	FollowRedirect Question = "follow redirect"
 )
 
