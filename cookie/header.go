@@ -42,17 +42,20 @@ func FormatHeader(pairs []Pair) string {
 	for _, p := range pairs {
 		size += len(p.Name) + len(p.Value) + len("=; ")
 	}
-	var b strings.Builder
-	b.Grow(size)
-	for i, p := range pairs {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		if p.Name != "" {
-			b.WriteString(p.Name)
-			b.WriteByte('=')
-		}
-		b.WriteString(p.Value)
+	header := make([]byte, 0, size)
+	for _, p := range pairs {
+		header = AppendPair(header, p)
 	}
-	return b.String()
+	return string(header)
+}
+
+// AppendPair appends a pair to the value of a Cookie header that [FormatHeader] would write.
+func AppendPair(header []byte, p Pair) []byte {
+	if len(header) > 0 {
+		header = append(header, "; "...)
+	}
+	if p.Name != "" {
+		header = append(append(header, p.Name...), '=')
+	}
+	return append(header, p.Value...)
 }
