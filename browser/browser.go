@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -23,20 +22,40 @@ func Rules() []rule.Rule { return rules.All() }
 // called from several goroutines. They call the watcher of a Recorder after they have let go of the
 // Browser, so it may ask the Browser in turn.
 type Browser struct {
+	// Profile is in what the browser differs from the standard. It may be changed between two calls:
+	// what is stored stays.
+	Profile Profile
+
+	// MaxCookies is how many cookies are kept in all; 0 is 3000, which is what browsers keep.
+	MaxCookies int
+
 	mu      sync.Mutex
 	cookies cookieStore
 	hsts    hstsStore
+	hosts   map[string]host
+	header  []byte // the memory of the last Cookie header
 }
 
-// A Request is what a browser is about to ask, or has asked: a top-level navigation, which brings the
-// document that the browser shows next.
-type Request struct {
+// A Request is what a browser is about to ask, or has asked. Unless As says otherwise it is a top-level
+// navigation, which brings the document that the browser shows next. A person who reloads a page asks
+// for the same Request again; a script that does is an Initiator with the URL of the page.
+type Request struct { //nolint:recvcheck // the engine has pointers
 	Method string // upper case; "" is GET
 	URL    *url.URL
 
-	// Initiator is the document that led here, by a link, a form or a script. It is nil for a URL that
-	// a person typed.
+	// Initiator is the document that led here, by a link, a form or a script, or that needs what is
+	// asked for. It is nil for a URL that a person typed, and then As and what belongs to it say nothing.
 	Initiator *Document
+
+	// As is what the answer is for.
+	As Destination
+
+	// Container is the document that holds the frame of an AsIframe request. It is nil when it is the
+	// Initiator, and is not when a page in a frame leads that frame elsewhere.
+	Container *Document
+
+	// Credentials is the credentials mode of what is no navigation.
+	Credentials Credentials
 
 	// ByScript says that a script of Initiator asked, and nobody clicked.
 	ByScript bool
@@ -81,18 +100,8 @@ func targetOf(u *url.URL) (target, bool) {
 	if !ok {
 		return target{}, false
 	}
-	host, err := cookie.CanonicalHost(u.Hostname())
-	if err != nil {
-		return target{}, false
-	}
-	path := u.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
-	return target{
-		host: host, site: cookie.RegistrableDomain(host), path: path,
-		tls: tls, loopback: cookie.Loopback(host),
-	}, true
+	h, ok := readHost(u.Hostname())
+	return target{host: h.name, site: h.site, path: pathOf(u), tls: tls, loopback: h.loopback}, ok
 }
 
 // schemes are those whose requests carry cookies, and whether they use TLS.

@@ -20,11 +20,12 @@ type Cookie struct { //nolint:recvcheck // the store alone has pointers
 	sameSite         cookie.SameSite
 	persistent       bool
 	expires, created time.Time
+	partition        partition
 }
 
 // newCookie makes the cookie that l is when it comes from t at now. Its strings do not share
 // memory with the line, which may be long.
-func newCookie(l *cookie.Line, t target, now time.Time) Cookie {
+func newCookie(l *cookie.Line, t *target, now time.Time) Cookie {
 	c := Cookie{
 		name: strings.Clone(l.Name), value: strings.Clone(l.Value),
 		domain: strings.Clone(t.host), hostOnly: l.HostOnly(t.host),
@@ -75,6 +76,11 @@ func (c Cookie) Expires() time.Time { return c.expires }
 // Created returns the creation-time. A cookie that replaces another one has that one's.
 func (c Cookie) Created() time.Time { return c.created }
 
+// Partition returns the partition in which alone the cookie is found, such as "https://shop.test": the
+// top-level site, and whether a document on the way to it is of another one. It is "none" for a cookie
+// that is found everywhere.
+func (c Cookie) Partition() string { return c.partition.String() }
+
 // String returns the cookie without its value, such as
 // "sessionid=…; host=shop.test; Path=/; Secure; HttpOnly; SameSite=Lax". A cookie that goes to
 // subdomains too has Domain in place of host.
@@ -95,6 +101,9 @@ func (c Cookie) String() string {
 	}
 	if c.sameSite != cookie.SameSiteDefault {
 		b.WriteString("; SameSite=" + c.sameSite.String())
+	}
+	if c.partition != (partition{}) {
+		b.WriteString("; partition=" + c.partition.String())
 	}
 	return b.String()
 }
@@ -121,11 +130,11 @@ func (c *Cookie) covers(host string) bool {
 // RFC 6265bis-22, section 5.7, step 23.
 func (c *Cookie) same(other *Cookie) bool {
 	return c.name == other.name && c.domain == other.domain &&
-		c.hostOnly == other.hostOnly && c.path == other.path
+		c.hostOnly == other.hostOnly && c.path == other.path && c.partition == other.partition
 }
 
 // facts tells a request and a cookie, in the words of the draft.
-func facts(t target, c *Cookie) []rule.Fact {
+func facts(t *target, c *Cookie) []rule.Fact {
 	f := []rule.Fact{
 		{Name: "request-host", Value: t.host},
 		{Name: "request-path", Value: t.path},
@@ -141,6 +150,9 @@ func facts(t target, c *Cookie) []rule.Fact {
 	}
 	if c.persistent {
 		f = append(f, rule.Fact{Name: "expiry-time", Value: formatTime(c.expires)})
+	}
+	if c.partition != (partition{}) {
+		f = append(f, rule.Fact{Name: "cookie's partition", Value: c.partition.String()})
 	}
 	return f
 }

@@ -105,3 +105,50 @@ func checkStored(t *testing.T, c browser.Cookie, line string) {
 		t.Errorf("%q is stored in spite of %v", line, problems)
 	}
 }
+
+// FuzzProfiles gives every browser a line and asks it for a header and a script for its cookies, from a
+// page in frames of others. Whatever comes, a refused line changes nothing, nothing hidden is read, and
+// what a script sees is sent too.
+func FuzzProfiles(f *testing.F) {
+	f.Add("https://shop.test/a", "https://news.test/", "a=1; Secure; SameSite=None; Partitioned", "iframe", uint8(1), false)
+	f.Add("http://localhost/", "http://localhost:8000/", "__Http-a=1; HttpOnly; Secure", "fetch", uint8(2), true)
+	f.Add("https://xn--lve-6lad.test/", "file:///a", "=a=\xff\t; Domain=\u00e9l\u00e8ve.test", "image", uint8(3), false)
+	f.Add("https://shop.test/", "https://shop.test/", "foo", "navigate", uint8(0), true)
+	f.Fuzz(func(t *testing.T, address, page, line, as string, frames uint8, byScript bool) {
+		u, err1 := url.Parse(address)
+		from, err2 := url.Parse(page)
+		if err1 != nil || err2 != nil {
+			t.Skip()
+		}
+		kind, _ := browser.ParseDestination(as)
+		asker := &browser.Document{URL: from}
+		own := &browser.Document{URL: u}
+		for range frames % 4 {
+			asker, own = &browser.Document{URL: u, Parent: asker}, &browser.Document{URL: u, Parent: own}
+		}
+		for _, p := range browser.Profiles() {
+			b := browser.Browser{Profile: p}
+			req := browser.Request{URL: u, Initiator: asker, As: kind}
+			var v rule.Verdict
+			if byScript {
+				v = b.StoreScriptCookie(own, line, start, nil)
+			} else {
+				v = b.StoreCookie(req, line, start, nil)
+			}
+			if stored := b.Cookies(start); v.Rule == "store-ok" && len(stored) != 1 {
+				t.Errorf("%s: %q: %s, and %d are stored", p, line, v.Rule, len(stored))
+			}
+			read := cookie.ParseHeader(b.ScriptCookies(own, start, nil))
+			all := b.Cookies(start)
+			if len(read) > len(all) || len(read) > 0 && all[0].HttpOnly() {
+				t.Errorf("%s: a script reads %q of %v", p, read, all)
+			}
+			b.ClearSiteData(req, []string{line}, start, nil)
+			b.CookieHeader(req, start, rule.NewRecorder(func(v rule.Verdict) {
+				if v.Rule == "" || v.Yes != (v.Rule == "send-ok") {
+					t.Errorf("%s: odd verdict %v", p, v)
+				}
+			}))
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -23,67 +24,127 @@ import (
 //
 // RFC 6265bis-22, section 5.8.3.
 func (b *Browser) CookieHeader(req Request, now time.Time, rec *rule.Recorder) string {
-	t, ok := targetOf(req.URL)
+	b.mu.Lock()
+	t, ok := b.target(req.URL)
 	if !ok {
+		b.mu.Unlock()
 		return ""
 	}
-	t.context = req.context(t)
-	pairs, verdicts := b.send(t, now, rec.Watching())
+	t.context = b.context(&req, &t)
+	header, verdicts := b.send(&t, now, rec.Watching())
+	b.mu.Unlock()
 	for _, v := range verdicts {
-		v.Facts = append(v.Facts, siteFacts(req, t)...)
+		v.Facts = append(v.Facts, siteFacts(&req, &t)...)
 		rec.Record(v)
 	}
-	return cookie.FormatHeader(pairs)
+	return header
 }
 
-// send returns the pairs that go to t, and, when somebody watches, the verdicts.
-func (b *Browser) send(t target, now time.Time, watched bool) ([]cookie.Pair, []rule.Verdict) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// send returns the header that goes to t, and, when somebody watches, the verdicts. b.mu is held.
+func (b *Browser) send(t *target, now time.Time, watched bool) (string, []rule.Verdict) {
 	entries := b.cookies.sites[t.site]
-	var pairs []cookie.Pair
 	var verdicts []rule.Verdict
 	if watched {
-		verdicts = sendVerdicts(entries, t, now)
+		verdicts = b.sendVerdicts(entries, t, now)
 	}
+	header, expired := b.header[:0], false
 	for i := range entries {
-		if e := &entries[i]; t.gets(&e.Cookie, now) {
+		e := &entries[i]
+		kept := b.keepsBack(t, &e.Cookie, now)
+		expired = expired || kept&keptExpired != 0
+		if kept == 0 {
 			e.accessed = now
-			if pairs == nil {
-				pairs = make([]cookie.Pair, 0, len(entries)-i)
-			}
-			pairs = append(pairs, cookie.Pair{Name: e.name, Value: e.value})
+			header = cookie.AppendPair(header, cookie.Pair{Name: e.name, Value: e.value})
 		}
 	}
-	b.cookies.removeExpired(t.site, now)
-	return pairs, verdicts
+	if expired {
+		b.cookies.removeExpired(t.site, now)
+	}
+	b.header = header[:0:min(cap(header), maxKeptHeader)]
+	return string(header), verdicts
 }
 
-// A sendCheck is a rule by which a cookie stays behind.
-type sendCheck struct {
-	rule    rule.ID
-	applies func(c *Cookie, t target, now time.Time) bool
+// maxKeptHeader is how much memory, in octets, is kept between two headers.
+const maxKeptHeader = 16 << 10
+
+// A kept tells by which rules a cookie stays behind: one bit for each of keptRules.
+type kept uint16
+
+const (
+	keptExpired kept = 1 << iota
+	keptHostOnly
+	keptDomain
+	keptPartition
+	keptPath
+	keptSecure
+	keptHttpOnly
+	keptCredentials
+	keptStrict
+	keptLax
+	keptDefaultLax
+	keptThirdParty
+)
+
+// A keptRule is the rule of a bit.
+type keptRule struct {
+	bit  kept
+	rule rule.ID
 }
 
-// sendChecks are the rules by which a cookie stays behind, in the order in which they are told: a
-// cookie that is gone, that is not for this host, not for this path, not for this connection, and not
-// for what another site asks for.
-var sendChecks = slices.Concat([]sendCheck{
-	{sendExpired, func(c *Cookie, _ target, now time.Time) bool { return c.expired(now) }},
-	{sendHostOnly, func(c *Cookie, t target, _ time.Time) bool { return c.hostOnly && !c.covers(t.host) }},
-	{sendDomainMismatch, func(c *Cookie, t target, _ time.Time) bool { return !c.hostOnly && !c.covers(t.host) }},
-	{sendPath, func(c *Cookie, t target, _ time.Time) bool { return !cookie.PathMatch(t.path, c.path) }},
-	{sendSecureOverHTTP, func(c *Cookie, t target, _ time.Time) bool { return c.secure && !t.secure() }},
-}, sameSiteChecks)
+// keptRules are the rules by which a cookie stays behind, in the order in which they are told: a cookie
+// that is gone, that is not for this host, not in this partition, not for this path, not for this
+// connection, not for scripts, and not for what this document or another site asks for.
+var keptRules = slices.SortedFunc(slices.Values(slices.Concat([]keptRule{
+	{keptExpired, sendExpired},
+	{keptHostOnly, sendHostOnly},
+	{keptDomain, sendDomainMismatch},
+	{keptPath, sendPath},
+	{keptSecure, sendSecureOverHTTP},
+}, keptByScript, keptByCredentials, keptBySameSite, keptByPartition)), func(a, b keptRule) int { return cmp.Compare(a.bit, b.bit) })
 
-// gets reports whether c goes to t.
-func (t target) gets(c *Cookie, now time.Time) bool {
-	for i := range sendChecks {
-		if sendChecks[i].applies(c, t, now) {
-			return false
+// keepsBack returns by which rules c does not go to t. It is asked about every cookie of the site
+// at every request.
+func (b *Browser) keepsBack(t *target, c *Cookie, now time.Time) (k kept) {
+	if c.expired(now) {
+		k |= keptExpired
+	}
+	if !c.covers(t.host) {
+		if c.hostOnly {
+			k |= keptHostOnly
+		} else {
+			k |= keptDomain
 		}
 	}
-	return true
+	if !cookie.PathMatch(t.path, c.path) {
+		k |= keptPath
+	}
+	if c.secure && !t.secure() {
+		k |= keptSecure
+	}
+	if c.partition.site != "" || !t.context.plain() {
+		k |= b.keepsBackIn(&t.context, c, now)
+	}
+	return k
+}
+
+// keepsBackIn returns by which rules the circumstances of the request keep c back.
+func (b *Browser) keepsBackIn(x *siteContext, c *Cookie, now time.Time) (k kept) {
+	if !b.inPartition(x, c) {
+		k |= keptPartition
+	}
+	if x.script && c.httpOnly {
+		k |= keptHttpOnly
+	}
+	if x.omitted {
+		k |= keptCredentials
+	}
+	if x.crossSite {
+		k |= b.sameSiteKeeps(x, c, now)
+	}
+	if x.thirdParty && b.Profile.thirdParty == ThirdPartyBlocked && c.partition == (partition{}) {
+		k |= keptThirdParty
+	}
+	return k
 }
 
 var (
@@ -169,12 +230,12 @@ visit https://shop.test/a
 )
 
 // sendVerdicts tells of each entry whether it goes to t: first those that do, in their order.
-func sendVerdicts(entries []entry, t target, now time.Time) []rule.Verdict {
+func (b *Browser) sendVerdicts(entries []entry, t *target, now time.Time) []rule.Verdict {
 	var sent, kept []rule.Verdict
 	named := map[string]int{}
 	for i := range entries {
 		c := &entries[i].Cookie
-		v := sendVerdict(c, t, now)
+		v := b.sendVerdict(c, t, now)
 		if !v.Yes {
 			kept = append(kept, v)
 			continue
@@ -192,21 +253,27 @@ func sendVerdicts(entries []entry, t target, now time.Time) []rule.Verdict {
 }
 
 // sendVerdict tells whether c goes to t, and by which rules not.
-func sendVerdict(c *Cookie, t target, now time.Time) rule.Verdict {
+func (b *Browser) sendVerdict(c *Cookie, t *target, now time.Time) rule.Verdict {
 	v := rule.Verdict{
 		Side: rule.Browser, Question: rule.SendCookie, Subject: c.name,
 		Facts: facts(t, c),
 	}
-	for i := range sendChecks {
+	if t.context.script {
+		v.Question = rule.ReadCookie
+	}
+	kept := b.keepsBack(t, c, now)
+	for _, k := range keptRules {
 		switch {
-		case !sendChecks[i].applies(c, t, now):
+		case kept&k.bit == 0:
 		case v.Rule == "":
-			v.Rule = sendChecks[i].rule
+			v.Rule = k.rule
 		default:
-			v.Also = append(v.Also, sendChecks[i].rule)
+			v.Also = append(v.Also, k.rule)
 		}
 	}
-	v.Notes = sameSiteNotes(&v, c, now)
+	if kept&^keptDefaultLax == 0 && !b.Profile.defaultNone {
+		noteLax(&v, &t.context, c, now)
+	}
 	if v.Rule == "" {
 		v.Rule, v.Yes = sendOK, true
 		if c.secure && !t.tls {

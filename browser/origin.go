@@ -14,6 +14,7 @@ import (
 type Document struct {
 	URL            *url.URL
 	ReferrerPolicy ReferrerPolicy
+	Parent         *Document // the one in a frame of which it is; nil for what the window itself shows
 }
 
 // An origin is the scheme, host and port of a URL. The zero origin is opaque: it is the same as none,

@@ -21,6 +21,7 @@ const maxFactLength = 1024
 // visit has its own. It is not safe for concurrent use.
 type Chain struct {
 	asked []exchange
+	max   int // 0 is MaxRequests
 }
 
 // exchange is what counts of a request when one asks whether it was made before.
@@ -171,17 +172,20 @@ func (c *Chain) refuse(location rule.ID, repeated int) []rule.ID {
 	if repeated > 0 {
 		reasons = append(reasons, followLoop)
 	}
-	if len(c.asked) >= MaxRequests {
+	if len(c.asked) >= c.limit() {
 		reasons = append(reasons, followTooMany)
 	}
 	return reasons
 }
 
+// limit is how many requests the visit makes at most.
+func (c *Chain) limit() int { return cmp.Or(c.max, MaxRequests) }
+
 // record remembers a request, and returns the number of the first request of the visit that was
 // the same, or 0. Numbers begin at 1.
 func (c *Chain) record(e exchange) (repeated int) {
 	repeated = slices.Index(c.asked, e) + 1
-	if len(c.asked) < MaxRequests {
+	if len(c.asked) < c.limit() {
 		c.asked = append(c.asked, e)
 	}
 	return repeated

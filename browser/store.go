@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockstep-http/lockstep/cookie"
@@ -11,12 +12,11 @@ import (
 
 // How many cookies a browser keeps. Beyond a limit the least wanted ones go until the lower number
 // is left, so that a full store is not tidied for every cookie. The numbers for a site are those of
-// Chromium and Firefox.
+// Chromium and Firefox; beyond the limit of all of them a tenth goes.
 const (
 	maxSiteCookies  = 180
 	keepSiteCookies = 150
 	maxCookies      = 3000
-	keepCookies     = 2700
 )
 
 // An entry is a stored cookie with what only the store needs to know.
@@ -57,14 +57,20 @@ func (s *cookieStore) find(site string, c *Cookie) *entry {
 	return nil
 }
 
-// replace puts c in place of old, whose age and place it keeps.
-func (s *cookieStore) replace(old *entry, c Cookie, now time.Time) {
-	c.created = old.created
-	old.Cookie, old.accessed = c, now
+// replace puts c in place of old, whose age and place it keeps unless it is renewed.
+func (s *cookieStore) replace(site string, old *entry, c Cookie, renewed bool, now time.Time) {
+	if !renewed {
+		c.created = old.created
+		old.Cookie, old.accessed = c, now
+		return
+	}
+	seq := old.seq
+	s.remove(site, func(e entry) bool { return e.seq == seq })
+	s.place(site, c, now)
 }
 
-// insert stores c in its site, where its identity is new, and returns what had to go for it.
-func (s *cookieStore) insert(site string, c Cookie, now time.Time) (evicted []Cookie) {
+// place puts c, whose identity is new, where it belongs in the order, and returns its number.
+func (s *cookieStore) place(site string, c Cookie, now time.Time) uint64 {
 	s.seq++
 	e := entry{Cookie: c, accessed: now, seq: s.seq}
 	entries := s.sites[site]
@@ -72,9 +78,15 @@ func (s *cookieStore) insert(site string, c Cookie, now time.Time) (evicted []Co
 	if s.sites == nil {
 		s.sites = map[string][]entry{}
 	}
-	s.sites[site] = slices.Insert(entries, i, e)
+	s.sites[strings.Clone(site)] = slices.Insert(entries, i, e)
 	s.count++
-	return s.evict(site, e.seq, now)
+	return e.seq
+}
+
+// insert stores c in its site, where its identity is new, and returns what had to go for it. The
+// limit is that of the whole store.
+func (s *cookieStore) insert(site string, c Cookie, limit int, now time.Time) (evicted []Cookie) {
+	return s.evict(site, s.place(site, c, now), limit, now)
 }
 
 // remove takes out of a site every cookie that drop reports.
@@ -115,7 +127,7 @@ func (s *cookieStore) all() iter.Seq[entry] {
 
 // evict brings the site, and then the whole store, under its limit, and returns what went. The
 // cookie numbered newest, for which room is made, stays.
-func (s *cookieStore) evict(site string, newest uint64, now time.Time) []Cookie {
+func (s *cookieStore) evict(site string, newest uint64, limit int, now time.Time) []Cookie {
 	var gone []Cookie
 	if n := len(s.sites[site]); n > maxSiteCookies {
 		wanted := func(a, b entry) int {
@@ -123,9 +135,9 @@ func (s *cookieStore) evict(site string, newest uint64, now time.Time) []Cookie 
 		}
 		gone = s.drop(leastWanted(slices.Values(s.sites[site]), n-keepSiteCookies, newest, wanted))
 	}
-	if s.count > maxCookies {
+	if s.count > limit {
 		wanted := func(a, b entry) int { return cmp.Or(expiredFirst(a, b, now), leastRecent(a, b)) }
-		gone = append(gone, s.drop(leastWanted(s.all(), s.count-keepCookies, newest, wanted))...)
+		gone = append(gone, s.drop(leastWanted(s.all(), s.count-limit/10*9, newest, wanted))...)
 	}
 	return gone
 }

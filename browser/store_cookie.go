@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,30 +22,35 @@ import (
 // cookie found none with its name, domain and path; facts named "surviving cookie" then tell the
 // cookies of that name which the host still gets.
 //
-// Where the request came from makes no difference: the response to a top-level navigation may set
-// cookies of every SameSite, also when another site led there (section 5.7, step 18).
+// The response to a top-level navigation may set cookies of every SameSite, also when another site led
+// there; what another site embeds or fetches may set SameSite=None only (section 5.7, step 18).
 //
 // For a URL whose requests carry no cookies, of another scheme than http, https, ws and wss or
 // without a readable host, nothing is stored or recorded and the verdict has no rule.
 //
 // RFC 6265bis-22, sections 5.6 and 5.7.
 func (b *Browser) StoreCookie(req Request, line string, now time.Time, rec *rule.Recorder) rule.Verdict {
-	l := cookie.Parse(line)
-	t, ok := targetOf(req.URL)
-	if !ok {
-		return rule.Verdict{Side: rule.Browser, Question: rule.StoreCookie, Subject: l.Name}
+	return b.storeCookie(&req, line, false, now, rec)
+}
+
+// storeCookie is StoreCookie, also for a line that a script of the Initiator writes.
+func (b *Browser) storeCookie(req *Request, line string, script bool, now time.Time, rec *rule.Recorder) rule.Verdict {
+	v, t := b.receive(req, line, script, now, rec.Watching())
+	if rec.Watching() && v.Rule != "" {
+		v.Facts = append(v.Facts, siteFacts(req, &t)...)
+		rec.Record(v)
 	}
-	v := b.receive(&receipt{line: &l, target: t, now: now, watched: rec.Watching()})
-	rec.Record(v)
 	return v
 }
 
 // A receipt is one line that is received: what came, from where and when, and what there is to
 // tell of it.
 type receipt struct {
-	line   *cookie.Line
-	target target
-	now    time.Time
+	profile *Profile
+	raw     string
+	line    *cookie.Line
+	target  *target
+	now     time.Time
 
 	watched bool // whether facts are wanted
 	facts   []rule.Fact
@@ -56,49 +62,80 @@ func (r *receipt) tell(name, value string) {
 }
 
 // receive decides about a line and carries the decision out.
-func (b *Browser) receive(r *receipt) rule.Verdict {
+func (b *Browser) receive(req *Request, line string, script bool, now time.Time, watched bool) (rule.Verdict, target) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	t, ok := b.target(req.URL)
+	l := b.Profile.read(line, &t)
+	if !ok {
+		return rule.Verdict{Side: rule.Browser, Question: rule.StoreCookie, Subject: l.Name}, t
+	}
+	t.context = b.context(req, &t)
+	t.context.script = script
+	r := &receipt{profile: &b.Profile, raw: line, line: &l, target: &t, now: now, watched: watched}
+	return b.decide(r), t
+}
+
+// decide decides about a line that was read.
+func (b *Browser) decide(r *receipt) rule.Verdict {
 	s := &b.cookies
 	s.removeExpired(r.target.site, r.now)
 
 	c := newCookie(r.line, r.target, r.now)
+	c.partition = b.partitionFor(&r.target.context, r.line)
 	if r.watched {
 		r.facts = facts(r.target, &c)
 	}
 	v := rule.Verdict{Side: rule.Browser, Question: rule.StoreCookie, Subject: c.name, Notes: r.line.NotesAt(r.now)}
-	if refusals := s.refusals(r, &c); len(refusals) > 0 {
+	if refusals := b.refusals(r, &c); len(refusals) > 0 {
 		v.Rule = refusals[0]
 		if len(refusals) > 1 {
 			v.Also = refusals[1:]
 		}
 	} else {
 		v.Notes = append(slices.Clip(v.Notes), r.notes(&c)...)
-		s.apply(r, c, &v)
+		b.apply(r, c, &v)
 	}
 	v.Facts = r.facts
 	return v
 }
 
 // refusals returns every rule by which the line is refused, in the order of the draft.
-func (s *cookieStore) refusals(r *receipt, c *Cookie) []rule.ID {
+func (b *Browser) refusals(r *receipt, c *Cookie) []rule.ID {
 	problems := r.line.Problems(r.target.host)
 	if r.watched {
 		for _, p := range problems {
 			r.facts = append(r.facts, r.line.Explain(p, r.target.host)...)
 		}
 	}
-	if c.secure && !r.target.secure() {
-		problems = insertAt(problems, stepSecureOverHTTP, storeSecureOverHTTP)
+	if r.profile.noPages {
+		problems = slices.DeleteFunc(problems, func(p rule.ID) bool { return p == storeNoneNotSecure })
 	}
-	if overlaid := s.overlaid(c, r.target); overlaid != nil {
-		problems = insertAt(problems, stepWouldOverlaySecure, storeWouldOverlaySecure)
-		if r.watched {
-			r.tell("secure cookie", overlaid.String())
+	for i := range storeChecks {
+		if storeChecks[i].fails(b, r, c) {
+			problems = insertAt(problems, storeChecks[i].step, storeChecks[i].rule)
 		}
 	}
 	return problems
 }
+
+// storeNoneNotSecure is a rule of package cookie, for which SameSite has to mean something.
+const storeNoneNotSecure rule.ID = "store-none-not-secure"
+
+// A storeCheck is a rule by which a line is refused, with its step in section 5.7. What the draft does
+// not have comes at the step at which it would.
+type storeCheck struct {
+	rule  rule.ID
+	step  int
+	fails func(b *Browser, r *receipt, c *Cookie) bool
+}
+
+// storeChecks are the rules by which a line is refused because of where it comes from, of what is
+// stored, or by a profile.
+var storeChecks = slices.Concat(profileChecks, circumstanceChecks, []storeCheck{
+	{storeSecureOverHTTP, 13, func(_ *Browser, r *receipt, c *Cookie) bool { return c.secure && !r.target.secure() }},
+	{storeWouldOverlaySecure, 16, (*Browser).overlays},
+}, scriptChecks, partitionChecks)
 
 // insertAt puts id, which refuses at the given step of section 5.7, before the problems of later
 // steps.
@@ -109,8 +146,6 @@ func insertAt(problems []rule.ID, step int, id rule.ID) []rule.ID {
 	}
 	return slices.Insert(problems, i, id)
 }
-
-const stepSecureOverHTTP = 13
 
 var storeSecureOverHTTP = rules.Add(rule.Rule{
 	ID:       "store-secure-over-http",
@@ -124,8 +159,6 @@ on /a send Set-Cookie: a=1; Secure
 visit http://shop.test/a
 `,
 })
-
-const stepWouldOverlaySecure = 16
 
 var storeWouldOverlaySecure = rules.Add(rule.Rule{
 	ID:     "store-would-overlay-secure",
@@ -143,10 +176,19 @@ visit http://shop.test/b
 `,
 })
 
+// overlays reports whether c would overlay a Secure cookie, and tells which.
+func (b *Browser) overlays(r *receipt, c *Cookie) bool {
+	overlaid := b.cookies.overlaid(c, r.target)
+	if overlaid != nil && r.watched {
+		r.tell("secure cookie", overlaid.String())
+	}
+	return overlaid != nil
+}
+
 // overlaid returns the Secure cookie that c, from t, must leave alone, or nil. The paths are not
 // compared both ways: a cookie for a folder above is no danger to the one below, which is sent
 // first.
-func (s *cookieStore) overlaid(c *Cookie, t target) *Cookie {
+func (s *cookieStore) overlaid(c *Cookie, t *target) *Cookie {
 	if c.secure || t.secure() {
 		return nil
 	}
@@ -175,7 +217,7 @@ visit https://shop.test/a
 	storeReplaced = rules.Add(rule.Rule{
 		ID:       "store-replaced",
 		Source:   bis + ", section 5.7, step 23",
-		Sentence: "The cookie takes the place of the stored one with the same name, domain and path, and keeps its creation time.",
+		Sentence: "The cookie takes the place of the stored one with the same name, domain and path, and keeps its creation time; Chromium keeps that only when the value is the same.",
 		Fix:      "To keep both, give one another name.",
 		Scenario: `
 on /a send Set-Cookie: a=1
@@ -217,7 +259,8 @@ visit https://shop.test/b
 )
 
 // apply stores, replaces or deletes c, which nothing refuses, and says which in v.
-func (s *cookieStore) apply(r *receipt, c Cookie, v *rule.Verdict) {
+func (b *Browser) apply(r *receipt, c Cookie, v *rule.Verdict) {
+	s := &b.cookies
 	old := s.find(r.target.site, &c)
 	v.Yes = true
 	switch deletes := c.expired(r.now); {
@@ -232,10 +275,11 @@ func (s *cookieStore) apply(r *receipt, c Cookie, v *rule.Verdict) {
 		s.remove(r.target.site, func(e entry) bool { return e.seq == seq })
 	case old != nil:
 		v.Rule = storeReplaced
-		s.replace(old, c, r.now)
+		how := r.profile.renewal
+		s.replace(r.target.site, old, c, how == renewedAlways || how == renewedByValue && old.value != c.value, r.now)
 	default:
 		v.Rule = storeOK
-		if evicted := s.insert(r.target.site, c, r.now); len(evicted) > 0 {
+		if evicted := s.insert(r.target.site, c, cmp.Or(b.MaxCookies, maxCookies), r.now); len(evicted) > 0 {
 			v.Notes = append(v.Notes, noteEvicted)
 			r.tellEvicted(evicted)
 		}

@@ -1,7 +1,7 @@
 package browser_test
 
 import (
-	"path/filepath"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,13 +14,13 @@ import (
 // this package that say the same. For a name with a prefix, Chromium calls InvalidPrefix also what
 // the draft refuses because the connection is not secure.
 var chromiumReasons = map[string][]rule.ID{
-	"DisallowedCharacter":         {"store-control-char"},
+	"DisallowedCharacter":         {"store-control-char", "store-tab"},
 	"NameValuePairExceedsMaxSize": {"store-too-big"},
 	"NoCookieContent":             {"store-empty"},
 	"InvalidDomain":               {"store-domain-mismatch", "store-public-suffix"},
 	"SecureOnly":                  {"store-secure-over-http", "send-secure-over-http"},
 	"SameSiteNoneInsecure":        {"store-none-not-secure"},
-	"InvalidPrefix":               {"store-prefix-secure", "store-prefix-host", "store-nameless-prefix", "store-secure-over-http"},
+	"InvalidPrefix":               {"store-prefix-secure", "store-prefix-host", "store-nameless-prefix", "store-prefix-http", "store-nameless-http-prefix", "store-secure-over-http"},
 	"OverwriteSecure":             {"store-would-overlay-secure"},
 	"NotOnPath":                   {"send-path"},
 	"DomainMismatch":              {"send-host-only", "send-domain-mismatch"},
@@ -33,64 +33,38 @@ var chromiumReasons = map[string][]rule.ID{
 	"SameSiteUnspecifiedTreatedAsLax":          {"send-samesite-default-lax"},
 }
 
-// A reasonCase is a suite case with the reasons that Chromium 156 gave.
-type reasonCase struct {
-	suiteCase
-	Reasons []struct {
-		Cookie  string   `json:"cookie"` // the line, or name=value
-		Op      string   `json:"op"`     // "set-blocked" or "not-sent"
-		Reasons []string `json:"reasons"`
-	} `json:"chromium156_reasons"`
-}
-
-// verdicts runs the case and returns what was decided, by Set-Cookie line and by cookie.
-func (c reasonCase) verdicts(t *testing.T) (stored, sent map[string][]rule.Verdict) {
+// reasonsOf checks that the profile of Chromium gives the reasons that Chromium gave, in every case that
+// has them, and returns a line about it. A reason is given by a rule, or by one beside it.
+func reasonsOf(t *testing.T, name string, cases []suiteCase, differences differenceList) string {
 	t.Helper()
-	stored, sent = map[string][]rule.Verdict{}, map[string][]rule.Verdict{}
-	var b browser.Browser
-	for _, s := range c.steps() {
-		for _, line := range s.SetCookie {
-			v := b.StoreCookie(visit(t, s.URL), c.octets(line), anyTime, nil)
-			stored[strings.TrimSpace(line)] = append(stored[strings.TrimSpace(line)], v)
+	n := tally{file: name, who: "reasons"}
+	for i := range cases {
+		c := &cases[i]
+		if len(c.Reasons) == 0 || c.outOfScope() != "" {
+			continue
 		}
-	}
-	rec := rule.NewRecorder(func(v rule.Verdict) { sent[v.Subject] = append(sent[v.Subject], v) })
-	b.CookieHeader(c.request(t), anyTime, rec)
-	return stored, sent
-}
-
-// TestReasonsAsChromium checks that wherever Chromium blocked a cookie that is blocked here too, a
-// rule that says the same is among the reasons.
-func TestReasonsAsChromium(t *testing.T) {
-	folder := suiteFolder(t)
-	agreed, compared := 0, 0
-	for _, name := range []string{"http-state.json", "wpt.json", "go-cookiejar.json", "samesite.json"} {
-		var cases []reasonCase
-		readJSON(t, filepath.Join(folder, name), &cases)
-		for _, c := range cases {
-			if len(c.Reasons) == 0 || c.outOfScope() != "" {
-				continue
+		answer, missed := c.ask(t, browser.Chromium()), ""
+		for _, r := range c.Reasons {
+			name, _, named := strings.Cut(r.Cookie, "=")
+			if !named {
+				name = ""
 			}
-			stored, sent := c.verdicts(t)
-			for _, r := range c.Reasons {
-				verdicts := stored[strings.TrimSpace(r.Cookie)]
-				if r.Op == "not-sent" {
-					subject, _, _ := strings.Cut(r.Cookie, "=")
-					verdicts = sent[subject]
-				}
-				if len(verdicts) == 0 || slices.ContainsFunc(verdicts, func(v rule.Verdict) bool { return v.Yes }) {
-					continue // not a question here, or a difference that TestSuites tells of
-				}
-				compared++
-				if saysSame(verdicts, r.Reasons) {
-					agreed++
-				} else {
-					t.Errorf("%s: %q: Chromium says %s, this says %v", c.ID, r.Cookie, r.Reasons, verdicts)
-				}
+			verdicts := answer.stored["line "+strings.TrimSpace(r.Cookie)]
+			switch {
+			case r.Op == "not-sent":
+				verdicts = answer.kept[name]
+			case len(verdicts) == 0: // a record has some lines with other hosts, or without what is not UTF-8
+				verdicts = answer.stored["name "+strings.TrimSpace(name)]
+			}
+			if !saysSame(verdicts, r.Reasons) {
+				missed += fmt.Sprintf("\n %q: Chromium says %s, this says %v", r.Cookie, r.Reasons, verdicts)
 			}
 		}
+		if n.count(c.ID, missed == "", differences) {
+			t.Errorf("%s: set %.200q from %s, asked %s%s", c.ID, c.SetCookie, c.RequestURL, c.ThenURL, missed)
+		}
 	}
-	t.Logf("%d of %d reasons as Chromium 156 gives them", agreed, compared)
+	return n.String()
 }
 
 // saysSame reports whether every reason has a rule among those of one of the verdicts.

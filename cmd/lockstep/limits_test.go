@@ -87,6 +87,8 @@ var limitGroups = []limitGroup{
 		{"cookie", "MaxHost", "octets", "a host name", "no host"},
 		{"browser", "maxSiteCookies", "", "cookies of one site", "those used longest ago go, rule note-evicted"},
 		{"browser", "maxCookies", "", "cookies of all sites", "the same"},
+		{"browser", "MaxFrames", "", "documents around a frame that are looked at", "cross-site, whatever it is"},
+		{"browser", "MaxClearSiteData", "octets", "Clear-Site-Data", "not read"},
 	}},
 	{"HSTS, as browsers have it", []limit{
 		{"browser", "MaxHSTSHosts", "", "known HSTS hosts", "the one that expires first is forgotten"},
@@ -168,6 +170,8 @@ var untold = map[string]string{
 	"session maxFactKeys":           "how many items a fact names",
 	"settings maxName":              "how much of a name is shown",
 	"settings maxShown":             "how much of a value is shown",
+	"browser maxHosts":              "hosts that are read once only; others are read again",
+	"browser maxKeptHeader":         "memory that is kept",
 }
 
 // ruleNamed is a rule in what a limit says; that it exists is held by the check "documents".

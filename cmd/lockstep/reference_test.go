@@ -171,6 +171,7 @@ type ruleGroup struct {
 var ruleGroups = []ruleGroup{
 	{"Going to https before anything is sent", "The browser knows from HSTS that the host is to be visited over https only.", []string{"upgrade"}},
 	{"Sending cookies", "The browser decides for each cookie that it holds whether the request carries it.", []string{"send"}},
+	{"Cookies and scripts", "The browser decides for each cookie whether a script finds it in document.cookie.", []string{"read"}},
 	{"Where a request comes from", "The browser tells the site in Origin and Referer which page caused the request.", []string{"origin", "referer"}},
 	{"Connecting", "Whether an answer came, and over a connection that can be trusted.", []string{"connect"}},
 	{"Is the request secure?", "Django's `request.is_secure()`, decided once for a request.", []string{"secure"}},
@@ -183,6 +184,7 @@ var ruleGroups = []ruleGroup{
 	{"Sending headers", "The headers of SecurityMiddleware and XFrameOptionsMiddleware.", []string{"header"}},
 	{"Remembering HSTS", "The browser reads Strict-Transport-Security.", []string{"hsts"}},
 	{"Storing cookies", "The browser reads each Set-Cookie line.", []string{"store"}},
+	{"Clearing a site's data", "The browser reads Clear-Site-Data.", []string{"clear"}},
 	{"Following redirects", "The browser goes where Location leads, or does not.", []string{"follow"}},
 	{"What is seen from outside", "What a site did that this program does not serve: told as observed, never as known.", []string{"observed"}},
 	{"Notes", "A note decides nothing. It stands beside a verdict and tells what else a person should know.", []string{"note"}},

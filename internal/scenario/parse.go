@@ -13,6 +13,7 @@ import (
 	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/form"
 	"github.com/lockstep-http/lockstep/internal/site"
+	"github.com/lockstep-http/lockstep/internal/trace"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -67,6 +68,10 @@ func Commands() []Command {
 		{"foreign", "the site's decisions are not watched, as those of somebody else's site", parseForeign},
 		{"header NAME: VALUE", "a line added to the requests of the next visit; Host replaces the host", parseHeader},
 		{"from URL [POLICY]", "the page from which the next visit or post comes, with its Referrer-Policy: a link or a form of that page", parseFrom},
+		{"top URL", "the page of from is a frame within this one; a further top is around that", parseTop},
+		{"load KIND URL [CREDENTIALS]", "the page of from needs this: KIND is iframe, image, script or fetch, CREDENTIALS omit, same-origin or include", parseLoad},
+		{"script get, script set LINE", "a script of the page of from, or of the page last visited, reads document.cookie or assigns LINE to it; LINE may hold Go escapes", parseScript},
+		{"profile NAME [POLICY]", "the browser is this one from here on: " + profileNames() + "; POLICY about third parties: allowed, partitioned, blocked", parseProfile},
 		{"visit [METHOD] URL", "a visit, typed by a person when there is no from before it; redirects are followed", parseVisit},
 		{"submit [PATH] [NAME=VALUE ...]", "fills in the form of the page last visited, of several the one whose action has PATH, and sends it with all its fields; VALUE may hold Go escapes such as \\x20", parseSubmit},
 		{"post URL [NAME=VALUE ...]", "sends these fields as a form of another page does: the one that from names", parsePost},
@@ -251,7 +256,71 @@ func parseFrom(rest string) (func(*world) error, error) {
 			return nil, fmt.Errorf("no referrer policy %q", policy)
 		}
 	}
-	return func(w *world) error { w.from = d; return nil }, nil
+	return func(w *world) error { from := *d; w.from = &from; return nil }, nil
+}
+
+func parseTop(rest string) (func(*world) error, error) {
+	u, err := url.Parse(rest)
+	if err != nil || u.Scheme == "" {
+		return nil, fmt.Errorf("want a URL, such as https://news.test/")
+	}
+	return func(w *world) error { return w.around(u) }, nil
+}
+
+func parseLoad(rest string) (func(*world) error, error) {
+	words := strings.Fields(rest)
+	if len(words) < 2 || len(words) > 3 || !strings.Contains(words[1], "://") {
+		return nil, fmt.Errorf("want KIND URL [CREDENTIALS], such as fetch https://shop.test/ include")
+	}
+	kind, ok := browser.ParseDestination(words[0])
+	if !ok || kind == browser.AsNavigation {
+		return nil, fmt.Errorf("no kind %q: there are iframe, image, script, fetch", words[0])
+	}
+	n := trace.Navigation{URL: words[1], As: kind}
+	if len(words) == 3 {
+		if n.Credentials, ok = browser.ParseCredentials(words[2]); !ok {
+			return nil, fmt.Errorf("no credentials mode %q: there are omit, same-origin, include", words[2])
+		}
+	}
+	return func(w *world) error { return w.load(n) }, nil
+}
+
+func parseScript(rest string) (func(*world) error, error) {
+	word, line, _ := strings.Cut(rest, " ")
+	line, err := unescape(strings.TrimSpace(line))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading the escapes of the line: %w", err)
+	case word == "get" && line == "":
+		return func(w *world) error { return w.script(nil) }, nil
+	case word == "set" && line != "":
+		return func(w *world) error { return w.script(&line) }, nil
+	}
+	return nil, fmt.Errorf("want get, or set LINE")
+}
+
+func profileNames() string {
+	var names []string
+	for _, p := range browser.Profiles() {
+		names = append(names, p.Name())
+	}
+	return strings.Join(names, ", ")
+}
+
+func parseProfile(rest string) (func(*world) error, error) {
+	name, policy, found := strings.Cut(rest, " ")
+	p, ok := browser.ProfileNamed(name)
+	if !ok {
+		return nil, fmt.Errorf("no profile %q: there are %s", name, profileNames())
+	}
+	if found {
+		third, ok := browser.ParseThirdParty(strings.TrimSpace(policy))
+		if !ok {
+			return nil, fmt.Errorf("no policy %q: there are allowed, partitioned, blocked", policy)
+		}
+		p = p.WithThirdParty(third)
+	}
+	return func(w *world) error { w.browser.Profile = p; return nil }, nil
 }
 
 func parseSubmit(rest string) (func(*world) error, error) {

@@ -41,6 +41,17 @@ func TestParseRefuses(t *testing.T) {
 		"post https://shop.test/ a":       `want NAME=VALUE, not "a"`,
 		"submit a":                        `want NAME=VALUE, not "a"`,
 		`submit a=\q`:                     "want NAME=VALUE",
+		"top news":                        "want a URL",
+		"load image":                      "want KIND URL",
+		"load image shop.test":            "want KIND URL",
+		"load form https://shop.test/":    `no kind "form"`,
+		"load fetch https://a.test/ all":  `no credentials mode "all"`,
+		"script":                          "want get, or set LINE",
+		"script set":                      "want get, or set LINE",
+		"script get a":                    "want get, or set LINE",
+		`script set \q`:                   "escapes",
+		"profile netscape":                "there are rfc6265bis, chromium, firefox, curl",
+		"profile firefox ignored":         `no policy "ignored"`,
 	} {
 		if _, err := scenario.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v, want %q", text, err, want)
@@ -57,6 +68,9 @@ func TestRunRefuses(t *testing.T) {
 		"visit ftp://shop.test/":               "line 1",
 		"visit http://shop.test:99999/x":       "line 1",
 		"submit a=1":                           "no page was visited",
+		"top https://news.test/":               "no from names",
+		"load image https://shop.test/":        "no from names",
+		"script get":                           "no page was visited",
 		"visit https://shop.test/\nsubmit a=1": "has 0 such forms",
 		"on /a app html <form method=post><input name=a></form>\nvisit https://shop.test/a\nsubmit b=1":    `no field "b"`,
 		"on /a app html <form action=/x></form><form action=/y></form>\nvisit https://shop.test/a\nsubmit": "has 2 such forms",
@@ -239,5 +253,40 @@ func TestPassOver(t *testing.T) {
 	}
 	if len(result.Run.Visits) != 3 || result.Run.Visits[2].Title != "a visit" {
 		t.Errorf("visited %+v", result.Run.Visits)
+	}
+}
+
+// TestFrames puts a page into frames of others: with each, what it needs has more cross-site documents
+// around it.
+func TestFrames(t *testing.T) {
+	const text = `
+on /a send Set-Cookie: a=1; Secure; SameSite=Lax
+visit https://shop.test/a
+from https://shop.test/
+load image https://shop.test/a
+expect store-replaced a
+from https://shop.test/
+top https://news.test/
+load image https://shop.test/a
+expect send-samesite-lax a
+from https://shop.test/
+top https://shop.test/
+top https://news.test/
+load iframe https://shop.test/a
+script set b=1
+expect store-ok b
+profile firefox
+from https://shop.test/
+top https://news.test/
+script get
+expect send-other-partition b
+`
+	s, err := scenario.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := s.Do(t.Context(), scenario.Options{})
+	if err != nil || len(result.Missed) > 0 {
+		t.Errorf("%v, missed %v", err, result.Missed)
 	}
 }

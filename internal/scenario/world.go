@@ -131,6 +131,41 @@ func (w *world) post(target string, values [][2]string) error {
 	})
 }
 
+// around puts the page of from, and what is around that already, into a frame of the one at u.
+func (w *world) around(u *url.URL) error {
+	d := w.from
+	if d == nil {
+		return errors.New("no from names the page that is the frame")
+	}
+	for d.Parent != nil {
+		d = d.Parent
+	}
+	d.Parent = &browser.Document{URL: u}
+	return nil
+}
+
+// load asks for what the page of from needs.
+func (w *world) load(n trace.Navigation) error {
+	if w.from == nil {
+		return errors.New("no from names the page that needs this")
+	}
+	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Navigate(w.ctx, w.next(n)) })
+}
+
+// script reads document.cookie, or writes it when line is not nil.
+func (w *world) script(line *string) error {
+	d := w.from
+	switch {
+	case d != nil:
+	case w.page != nil:
+		d = &w.page.Document
+	default:
+		return errors.New("no page was visited and no from names one, so there is no script")
+	}
+	w.from = nil
+	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Script(d, line), nil })
+}
+
 // submit fills in the form of the page last visited whose action has the path, or the only one when path
 // is "", and sends it.
 func (w *world) submit(path string, values [][2]string) error {

@@ -50,6 +50,11 @@ type Navigation struct {
 	Initiator *browser.Document // the page that leads there; nil: a person typed the URL
 	ByScript  bool              // a script of that page asked, and nobody clicked
 
+	// What is for something within that page, and is no document of the window: see [browser.Request].
+	As          browser.Destination
+	Container   *browser.Document
+	Credentials browser.Credentials
+
 	ContentType string // of Body
 	Body        []byte // nil: none
 
@@ -79,8 +84,11 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 	}
 	var (
 		visit = Visit{Typed: u.Redacted()}
-		chain browser.Chain
-		req   = browser.Request{Method: n.Method, URL: u, Initiator: n.Initiator, ByScript: n.ByScript, ContentType: n.ContentType}
+		chain = c.Browser.Profile.Chain()
+		req   = browser.Request{
+			Method: n.Method, URL: u, Initiator: n.Initiator, ByScript: n.ByScript, ContentType: n.ContentType,
+			As: n.As, Container: n.Container, Credentials: n.Credentials,
+		}
 	)
 	if n.Initiator != nil {
 		visit.From = n.Initiator.URL.Redacted()
@@ -173,11 +181,14 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 			return hop, next, true
 		}
 	}
-	c.show(req.URL, a)
+	if req.As == browser.AsNavigation {
+		c.show(req.URL, a)
+	}
 	return hop, next, false
 }
 
-// take hands the browser what an answer tells it to remember: HSTS, then each cookie in order.
+// take hands the browser what an answer tells it to remember: HSTS, then each cookie in order, and to
+// forget.
 func (c *Client) take(req browser.Request, a *answer, rec *rule.Recorder) {
 	now := c.now()
 	if fields := a.values("Strict-Transport-Security"); len(fields) > 0 {
@@ -186,6 +197,9 @@ func (c *Client) take(req browser.Request, a *answer, rec *rule.Recorder) {
 	lines := a.values("Set-Cookie")
 	for _, line := range lines[:min(len(lines), maxCookieLines)] {
 		c.Browser.StoreCookie(req, line, now, rec)
+	}
+	if fields := a.values("Clear-Site-Data"); len(fields) > 0 {
+		c.Browser.ClearSiteData(req, fields, now, rec)
 	}
 }
 
