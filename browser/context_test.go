@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -278,4 +279,48 @@ func FuzzContext(f *testing.F) {
 			req = next
 		}
 	})
+}
+
+// TestContextHeaderWithin is about requests for something within a document: Origin, Sec-Fetch-Site, -Mode,
+// -User and -Dest of each.
+func TestContextHeaderWithin(t *testing.T) {
+	for _, c := range []struct {
+		from circumstance
+		want string
+	}{
+		{circumstance{page: shopPage, address: shopPage}, "- same-origin navigate ?1 document"},
+		{circumstance{page: newsPage, as: browser.AsIframe, address: shopPage}, "- cross-site navigate - iframe"},
+		{circumstance{page: apiPage, as: browser.AsImage, address: shopPage}, "- same-site no-cors - image"},
+		{circumstance{page: apiPage, as: browser.AsScript, mode: browser.CredentialsSameOrigin, address: shopPage}, "https://api.shop.test same-site cors - script"},
+		{circumstance{page: shopPage, as: browser.AsFetch, address: shopPage}, "- same-origin cors - empty"},
+		{circumstance{page: shopPage, as: browser.AsFetch, method: "POST", address: shopPage}, "https://shop.test same-origin cors - empty"},
+		{circumstance{page: newsPage, as: browser.AsFetch, address: shopPage}, "https://news.test cross-site cors - empty"},
+		{circumstance{page: "file:///a", as: browser.AsFetch, address: shopPage}, "null cross-site cors - empty"},
+	} {
+		got := map[string]string{}
+		for _, f := range c.from.request(t).ContextHeader(nil) {
+			got[f.Name] = f.Value
+		}
+		var words []string
+		for _, name := range []string{"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-User", "Sec-Fetch-Dest"} {
+			words = append(words, cmp.Or(got[name], "-"))
+		}
+		if got := strings.Join(words, " "); got != c.want {
+			t.Errorf("%s as %s from %s: %s, want %s", c.from.address, c.from.as, c.from.page, got, c.want)
+		}
+	}
+}
+
+// TestUpgradedForm is a form that HSTS takes to https: Chromium says then that it comes from nowhere and
+// from another site.
+func TestUpgradedForm(t *testing.T) {
+	req := from(t, "https://shop.test/form", "POST", "http://shop.test/pay").Onward(visit(t, "https://shop.test/pay").URL)
+	header := req.ContextHeader(nil)
+	want := []browser.HeaderField{
+		{Name: "Origin", Value: "null"}, {Name: "Sec-Fetch-Site", Value: "cross-site"}, {Name: "Sec-Fetch-Mode", Value: "navigate"},
+		{Name: "Sec-Fetch-User", Value: "?1"}, {Name: "Sec-Fetch-Dest", Value: "document"},
+	}
+	if !slices.Equal(header, want) {
+		t.Errorf("%v, want %v", header, want)
+	}
 }

@@ -105,6 +105,16 @@ from https://evil.test/
 post https://shop.test/a amount=100
 `,
 	})
+	originCORS = rules.Add(rule.Rule{
+		ID:       "origin-cors",
+		Source:   fetchOrigin,
+		Sentence: "A script asks another origin than that of its page, so the request names the page's origin, whatever the method; after a redirect by a third origin it says \"Origin: null\".",
+		Fix:      "Nothing is to be mended; a site that is to be read by that origin answers with Access-Control-Allow-Origin.",
+		Scenario: `
+from https://app.shop.test/
+load fetch https://shop.test/a
+`,
+	})
 	originSafeMethod = rules.Add(rule.Rule{
 		ID:       "origin-safe-method",
 		Source:   fetchOrigin,
@@ -148,7 +158,8 @@ post https://shop.test/a amount=100
 )
 
 // Origin returns the value of the Origin header that goes along with req, or "" when there is none:
-// with GET and HEAD, and with what a person typed, which comes from no page. The verdict about the
+// with GET and HEAD, unless a script asks another origin, and with what a person typed, which comes from
+// no page. The verdict about the
 // header has the URL for a subject; about a typed request there is none.
 //
 // Fetch standard, section 3.2, "append a request Origin header".
@@ -160,13 +171,18 @@ func (req Request) Origin(rec *rule.Recorder) string {
 	v := rule.Verdict{Side: rule.Browser, Question: rule.SendOrigin, Subject: shownURL(req.URL), Rule: originSent, Yes: true}
 	value := from.String()
 	switch method := cmp.Or(req.Method, "GET"); {
+	case req.crossOrigin():
+		v.Rule = originCORS
+		if from.opaque() || req.tainted() {
+			v.Yes, value = false, "null"
+		}
 	case method == "GET" || method == "HEAD":
 		v.Rule, v.Yes, value = originSafeMethod, false, ""
 	case from.opaque():
 		v.Rule, v.Yes, value = originOpaque, false, "null"
 	case req.tainted():
 		v.Rule, v.Yes, value = originNullRedirect, false, "null"
-	case req.referrerPolicy().hidesOrigin(from, req.URL):
+	case req.mode() != modeCORS && req.referrerPolicy().hidesOrigin(from, req.URL):
 		v.Rule, v.Yes, value = originNullPolicy, false, "null"
 	}
 	if rec.Watching() {
@@ -174,6 +190,44 @@ func (req Request) Origin(rec *rule.Recorder) string {
 		rec.Record(v)
 	}
 	return value
+}
+
+// The modes of a request (Fetch standard, section 2.2.5), as Sec-Fetch-Mode has them.
+const (
+	modeNavigate = "navigate"
+	modeNoCORS   = "no-cors"
+	modeCORS     = "cors"
+)
+
+// mode is the mode of the request. An image or a script for which a credentials mode is given has the
+// attribute crossorigin.
+func (req Request) mode() string {
+	switch {
+	case req.As.navigates():
+		return modeNavigate
+	case req.As == AsFetch || req.Credentials != CredentialsDefault:
+		return modeCORS
+	}
+	return modeNoCORS
+}
+
+// crossOrigin reports whether a request of the mode cors goes, or went on the way, to another origin than
+// that of its page.
+func (req Request) crossOrigin() bool {
+	from := originOf(req.Initiator.URL)
+	return req.mode() == modeCORS && slices.ContainsFunc(req.urls(), func(u *url.URL) bool { return !originOf(u).same(from) })
+}
+
+// dest is what Sec-Fetch-Dest has.
+func (req Request) dest() string {
+	switch req.As {
+	case AsNavigation:
+		return "document"
+	case AsFetch:
+		return "empty"
+	case AsIframe, AsImage, AsScript:
+	}
+	return string(req.As)
 }
 
 // documentFacts tells the page a request comes from.
@@ -220,7 +274,7 @@ type HeaderField struct {
 
 // ContextHeader returns the header by which req tells where it comes from, in the order in which
 // Chromium sends it, with a verdict about Origin and one about Referer. The Sec-Fetch fields go to
-// URLs only whose connection is secure, and tell that a top-level document is asked for.
+// URLs only whose connection is secure. What stands in a document's frame was not clicked.
 //
 // Fetch standard, sections 3.2 and 4.6; Fetch Metadata, section 2.
 func (req Request) ContextHeader(rec *rule.Recorder) []HeaderField {
@@ -233,11 +287,11 @@ func (req Request) ContextHeader(rec *rule.Recorder) []HeaderField {
 	add("Origin", req.Origin(rec))
 	if SecureConnection(req.URL) {
 		add("Sec-Fetch-Site", req.fetchSite())
-		add("Sec-Fetch-Mode", "navigate")
-		if !req.ByScript {
+		add("Sec-Fetch-Mode", req.mode())
+		if req.As == AsNavigation && !req.ByScript {
 			add("Sec-Fetch-User", "?1")
 		}
-		add("Sec-Fetch-Dest", "document")
+		add("Sec-Fetch-Dest", req.dest())
 	}
 	add("Referer", req.Referer(rec))
 	return header

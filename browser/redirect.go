@@ -144,14 +144,9 @@ func (c *Chain) Next(req Request, status int, location, cookieHeader string, rec
 		v.Rule, v.Also = reasons[0], reasons[1:]
 	} else {
 		v.Rule, v.Yes = followRedirect, true
-		next = req
-		next.Method, next.URL = nextMethod(status, req.Method), to
-		if next.Method != req.Method {
+		next = req.Onward(to)
+		if next.Method = nextMethod(status, req.Method); next.Method != req.Method {
 			next.ContentType = ""
-		}
-		next.before = &journey{urls: req.urls()}
-		if req.Initiator != nil {
-			next.before.referrer, _ = req.referrer()
 		}
 		v.Notes = redirectNotes(req, next)
 	}
@@ -160,6 +155,19 @@ func (c *Chain) Next(req Request, status int, location, cookieHeader string, rec
 		rec.Record(v)
 	}
 	return next, v
+}
+
+// Onward returns req at another URL, to which it went on by itself: what [Browser.Upgrade] returned. Method
+// and body stay, and it remembers where it has been, which Origin and Sec-Fetch-Site tell.
+//
+// RFC 6797, section 8.3; Fetch standard, main fetch.
+func (req Request) Onward(to *url.URL) Request {
+	next := req
+	next.URL, next.before = to, &journey{urls: req.urls()}
+	if req.Initiator != nil {
+		next.before.referrer, _ = req.referrer()
+	}
+	return next
 }
 
 // refuse returns the rules by which the redirect is not followed, in the order in which they
