@@ -91,7 +91,7 @@ type target struct {
 }
 
 // secure reports whether the connection counts as secure.
-func (t target) secure() bool { return t.tls || t.loopback }
+func (t *target) secure() bool { return t.tls || t.loopback }
 
 // targetOf reads u. It returns false for a URL that has nothing to do with cookies: one of another
 // scheme than http, https, ws and wss, or without a host that can be read.

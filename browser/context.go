@@ -265,17 +265,19 @@ func (b *Browser) target(u *url.URL) (target, bool) {
 		if b.Profile.localhostOnly {
 			h.loopback = h.name == "localhost" || h.name == "127.0.0.1" || h.name == "::1"
 		}
-		b.remember(name, h)
+		h = b.remember(name, h)
 	}
 	return target{host: h.name, site: h.site, path: pathOf(u), tls: tls, loopback: h.loopback}, true
 }
 
-// remember keeps what was read of a name, in memory of its own.
-func (b *Browser) remember(name string, h host) {
+// remember keeps what was read of a name, in memory of its own, and returns it.
+func (b *Browser) remember(name string, h host) host {
 	if b.hosts == nil || len(b.hosts) >= maxHosts {
 		b.hosts = make(map[string]host)
 	}
-	b.hosts[strings.Clone(name)] = host{strings.Clone(h.name), strings.Clone(h.site), h.loopback}
+	h = host{strings.Clone(h.name), strings.Clone(h.site), h.loopback}
+	b.hosts[strings.Clone(name)] = h
+	return h
 }
 
 func readHost(name string) (host, bool) {

@@ -317,8 +317,11 @@ func TestUpgradedForm(t *testing.T) {
 	req := from(t, "https://shop.test/form", "POST", "http://shop.test/pay").Onward(visit(t, "https://shop.test/pay").URL)
 	header := req.ContextHeader(nil)
 	want := []browser.HeaderField{
-		{Name: "Origin", Value: "null"}, {Name: "Sec-Fetch-Site", Value: "cross-site"}, {Name: "Sec-Fetch-Mode", Value: "navigate"},
-		{Name: "Sec-Fetch-User", Value: "?1"}, {Name: "Sec-Fetch-Dest", Value: "document"},
+		{Name: "Origin", Value: "null"},
+		{Name: "Sec-Fetch-Site", Value: "cross-site"},
+		{Name: "Sec-Fetch-Mode", Value: "navigate"},
+		{Name: "Sec-Fetch-User", Value: "?1"},
+		{Name: "Sec-Fetch-Dest", Value: "document"},
 	}
 	if !slices.Equal(header, want) {
 		t.Errorf("%v, want %v", header, want)

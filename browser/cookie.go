@@ -24,11 +24,11 @@ type Cookie struct { //nolint:recvcheck // the store alone has pointers
 }
 
 // newCookie makes the cookie that l is when it comes from t at now. Its strings do not share
-// memory with the line, which may be long.
+// memory with the line, which may be long; the host is the browser's own copy.
 func newCookie(l *cookie.Line, t *target, now time.Time) Cookie {
 	c := Cookie{
 		name: strings.Clone(l.Name), value: strings.Clone(l.Value),
-		domain: strings.Clone(t.host), hostOnly: l.HostOnly(t.host),
+		domain: t.host, hostOnly: l.HostOnly(t.host),
 		path:   strings.Clone(l.Path),
 		secure: l.Secure, httpOnly: l.HttpOnly, sameSite: l.SameSite,
 		created: now,

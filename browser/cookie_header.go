@@ -47,10 +47,10 @@ func (b *Browser) send(t *target, now time.Time, watched bool) (string, []rule.V
 	if watched {
 		verdicts = b.sendVerdicts(entries, t, now)
 	}
-	header, expired := b.header[:0], false
+	header, expired := b.header[:0], watched // what is told once is forgotten then
 	for i := range entries {
 		e := &entries[i]
-		kept := b.keepsBack(t, &e.Cookie, now)
+		kept := b.keepsBack(t, &e.Cookie, now, false)
 		expired = expired || kept&keptExpired != 0
 		if kept == 0 {
 			e.accessed = now
@@ -102,9 +102,14 @@ var keptRules = slices.SortedFunc(slices.Values(slices.Concat([]keptRule{
 	{keptSecure, sendSecureOverHTTP},
 }, keptByScript, keptByCredentials, keptBySameSite, keptByPartition)), func(a, b keptRule) int { return cmp.Compare(a.bit, b.bit) })
 
-// keepsBack returns by which rules c does not go to t. It is asked about every cookie of the site
-// at every request.
-func (b *Browser) keepsBack(t *target, c *Cookie, now time.Time) (k kept) {
+// keepsBack returns the rules by which c does not go to t: every one, or, when not all are wanted, none
+// or at least one. It is asked about every cookie of the site at every request.
+func (b *Browser) keepsBack(t *target, c *Cookie, now time.Time, all bool) (k kept) {
+	if !t.under(c.path) {
+		if k |= keptPath; !all {
+			return k
+		}
+	}
 	if c.expired(now) {
 		k |= keptExpired
 	}
@@ -115,9 +120,6 @@ func (b *Browser) keepsBack(t *target, c *Cookie, now time.Time) (k kept) {
 			k |= keptDomain
 		}
 	}
-	if !cookie.PathMatch(t.path, c.path) {
-		k |= keptPath
-	}
 	if c.secure && !t.secure() {
 		k |= keptSecure
 	}
@@ -125,6 +127,11 @@ func (b *Browser) keepsBack(t *target, c *Cookie, now time.Time) (k kept) {
 		k |= b.keepsBackIn(&t.context, c, now)
 	}
 	return k
+}
+
+// under is [cookie.PathMatch] for the path of a cookie, which most often is "/".
+func (t *target) under(path string) bool {
+	return path == "/" && t.path[0] == '/' || cookie.PathMatch(t.path, path)
 }
 
 // keepsBackIn returns by which rules the circumstances of the request keep c back.
@@ -261,7 +268,7 @@ func (b *Browser) sendVerdict(c *Cookie, t *target, now time.Time) rule.Verdict 
 	if t.context.script {
 		v.Question = rule.ReadCookie
 	}
-	kept := b.keepsBack(t, c, now)
+	kept := b.keepsBack(t, c, now, true)
 	for _, k := range keptRules {
 		switch {
 		case kept&k.bit == 0:

@@ -438,22 +438,35 @@ func TestStoredCookieHoldsNothingElse(t *testing.T) {
 	}
 }
 
+// BenchmarkCookieHeader asks which cookies go to a page: of a site that has 50, of which some or most go
+// along, and in a store of 100,000.
 func BenchmarkCookieHeader(b *testing.B) {
-	for _, watched := range []bool{false, true} {
-		b.Run(fmt.Sprintf("watched=%t", watched), func(b *testing.B) {
-			var br browser.Browser
-			for i := range 50 {
-				path := []string{"/", "/shop", "/shop/cart", "/account"}[i%4]
-				br.StoreCookie(visit(b, "https://www.shop.test/"), fmt.Sprintf("cookie%d=%032d; Secure; Path=%s", i, i, path), start, nil)
+	for _, c := range []struct {
+		name, path string
+		sites      int
+		watched    bool
+	}{
+		{"10_of_50", "/folder3/page", 1, false},
+		{"watched", "/folder3/page", 1, true},
+		{"10_of_100000", "/folder3/page", 2000, false},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			br := browser.Browser{MaxCookies: 200_000}
+			for i := range 50 * c.sites {
+				path := []string{"/", "/folder1", "/folder2", "/folder3", "/folder4", "/folder5", "/folder6", "/folder7", "/folder8", "/folder9"}[i%10]
+				site := fmt.Sprintf("https://www.shop%d.test/", i/50)
+				br.StoreCookie(visit(b, site), fmt.Sprintf("cookie%d=%032d; Secure; Max-Age=86400; Path=%s", i%50, i, path), start, nil)
 			}
-			req := visit(b, "https://www.shop.test/shop/cart/")
+			req := visit(b, "https://www.shop0.test"+c.path)
 			var rec *rule.Recorder
-			if watched {
+			if c.watched {
 				rec = rule.NewRecorder(func(rule.Verdict) {})
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				br.CookieHeader(req, start, rec)
+				if br.CookieHeader(req, start, rec) == "" {
+					b.Fatal("no cookie goes along")
+				}
 			}
 		})
 	}
