@@ -26,6 +26,11 @@
 // [Request.ContextHeader] has what a browser says of it by Origin, Referer and Sec-Fetch-Site.
 // [Browser.ScriptCookies] and [Browser.StoreScriptCookie] are document.cookie.
 //
+// # In a test
+//
+// A [Transport] makes an http.Client ask as a browser does, and a [Jar] is its cookies alone: so a test of a
+// site can say that in a browser this login would not stick.
+//
 // # What it does not do
 //
 // It opens no connection and reads no clock: time is an argument. It runs no scripts,
