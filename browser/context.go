@@ -203,18 +203,32 @@ func siteFacts(req *Request, t *target) []rule.Fact {
 		{Name: "same-site request", Value: strconv.FormatBool(!t.context.crossSite)},
 	}
 	if t.context.crossSite {
-		kind := "cross-site"
-		if from, ok := targetOf(req.Initiator.URL); ok && from.site == t.site && !t.context.thirdParty {
-			kind = "cross-scheme"
-		}
 		facts = append(facts,
-			rule.Fact{Name: "kind", Value: kind},
+			rule.Fact{Name: "kind", Value: crossSiteKind(req, t)},
 			rule.Fact{Name: "method", Value: shown(cmp.Or(req.Method, "GET"))})
 	}
 	if t.context.nested {
 		facts = append(facts, nestedFacts(req, t)...)
 	}
 	return facts
+}
+
+// crossSiteKind says what makes a cross-site request one that SameSite is about: cross-scheme when the same
+// site is another one only because of its scheme, and otherwise iframe, subresource, unsafe-method, or
+// link, which keeps back SameSite=Strict alone.
+func crossSiteKind(req *Request, t *target) string {
+	from, ok := targetOf(req.Initiator.URL)
+	switch {
+	case ok && from.site == t.site && !t.context.thirdParty:
+		return "cross-scheme"
+	case req.As == AsIframe:
+		return "iframe"
+	case t.context.nested:
+		return "subresource"
+	case t.context.unsafe:
+		return "unsafe-method"
+	}
+	return "link"
 }
 
 // nestedFacts tells of a request for something within a document.

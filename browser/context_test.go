@@ -39,13 +39,13 @@ func TestSameSite(t *testing.T) {
 		{"a form of the same origin", "https://shop.test/p", "POST", "https://shop.test/", all, ""},
 		{"a form of another port", "https://shop.test:8443/p", "POST", "https://shop.test/", all, ""},
 		{"a form of a subdomain", "https://www.shop.test/p", "POST", "https://shop.test/", all, ""},
-		{"a link of another site", "https://evil.test/", "GET", "https://shop.test/", links, "cross-site"},
-		{"HEAD is safe", "https://evil.test/", "HEAD", "https://shop.test/", links, "cross-site"},
-		{"a form of another site", "https://evil.test/", "POST", "https://shop.test/", others, "cross-site"},
-		{"any other method counts as unsafe", "https://evil.test/", "PATCH", "https://shop.test/", others, "cross-site"},
+		{"a link of another site", "https://evil.test/", "GET", "https://shop.test/", links, "link"},
+		{"HEAD is safe", "https://evil.test/", "HEAD", "https://shop.test/", links, "link"},
+		{"a form of another site", "https://evil.test/", "POST", "https://shop.test/", others, "unsafe-method"},
+		{"any other method counts as unsafe", "https://evil.test/", "PATCH", "https://shop.test/", others, "unsafe-method"},
 		{"a link of the same host under http", "http://shop.test/p", "GET", "https://shop.test/", links, "cross-scheme"},
 		{"a form of the same host under http", "http://www.shop.test/p", "POST", "https://shop.test/", others, "cross-scheme"},
-		{"a page of no site", "data:text/html,x", "GET", "https://shop.test/", links, "cross-site"},
+		{"a page of no site", "data:text/html,x", "GET", "https://shop.test/", links, "link"},
 	} {
 		var b browser.Browser
 		for _, line := range []string{"strict=1; Secure; SameSite=Strict", "lax=1; Secure; SameSite=Lax", "none=1; Secure; SameSite=None", "default=1; Secure"} {

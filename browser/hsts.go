@@ -28,7 +28,8 @@ const (
 type HSTSHost struct {
 	Host              string    // canonical, without a dot at the end
 	IncludeSubDomains bool      // whether the names under it are asked over HTTPS only too
-	Expiry            time.Time // from then on it is known no more
+	Expiry            time.Time // from then on it is known no more; zero for a preloaded one
+	Preloaded         bool      // it came with the browser, and no header removes it
 }
 
 // The answers of [Browser.Upgrade].
@@ -42,6 +43,17 @@ var (
 set SECURE_HSTS_SECONDS=60
 visit https://shop.test/
 visit http://shop.test/
+`,
+	})
+
+	upgradePreloaded = rules.Add(rule.Rule{
+		ID:       "upgrade-preloaded",
+		Source:   "RFC 6797, sections 8.3 and 12.3",
+		Sentence: "The host, or a parent with includeSubDomains, is on the list of known HSTS hosts that comes with the browser, so the browser asks over HTTPS without asking over HTTP first.",
+		Fix:      "Serve the site over HTTPS; to get off the list, ask at hstspreload.org and wait for new versions of the browsers.",
+		Scenario: `
+preload shop.test
+visit http://www.shop.test/
 `,
 	})
 
@@ -97,6 +109,9 @@ func (b *Browser) Upgrade(u *url.URL, now time.Time, rec *rule.Recorder) (*url.U
 		v.Rule = upgradeAlreadyHTTPS
 	case live:
 		v.Rule, v.Yes = upgradeHSTS, true
+		if found.Preloaded {
+			v.Rule = upgradePreloaded
+		}
 		result = withHTTPS(u)
 	case found.Host != "":
 		v.Rule = upgradeExpired
@@ -234,6 +249,18 @@ visit https://www.shop.test/child
 `,
 	})
 
+	noteHSTSPreloaded = rules.Add(rule.Rule{
+		ID:       "note-hsts-preloaded",
+		Source:   "RFC 6797, section 12.3; Chromium, as observed",
+		Sentence: "The host, or a parent with includeSubDomains, is on the list that comes with the browser, from which max-age=0 does not remove it.",
+		Fix:      "Ask for removal at hstspreload.org, and keep HTTPS until the browsers have it.",
+		Scenario: `
+preload shop.test
+on / send Strict-Transport-Security: max-age=0
+visit https://shop.test/
+`,
+	})
+
 	noteHSTSLifetimeCapped = rules.Add(rule.Rule{
 		ID:       "note-hsts-lifetime-capped",
 		Source:   "Chromium, kMaxHSTSAgeSecs; RFC 6797 has no limit",
@@ -306,11 +333,27 @@ func refuseHSTS(u *url.URL, name string, certificateOK bool, fault hstsFault) []
 // hstsStore remembers the known HSTS hosts. Entries that have expired stay until their place is
 // needed, so that the browser can say why it does not upgrade any more. The zero store is ready.
 type hstsStore struct {
-	hosts map[string]HSTSHost
+	hosts     map[string]HSTSHost
+	preloaded map[string]HSTSHost
+}
+
+// PreloadHSTS gives the browser hosts to know for good, as those of the list that browsers come with. Their
+// names are canonical, as [cookie.CanonicalHost] returns them.
+func (b *Browser) PreloadHSTS(hosts ...HSTSHost) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.hsts.preloaded == nil {
+		b.hsts.preloaded = make(map[string]HSTSHost, len(hosts))
+	}
+	for _, h := range hosts {
+		h.Preloaded, h.Expiry = true, time.Time{}
+		b.hsts.preloaded[h.Host] = h
+	}
 }
 
 // match returns the entry that speaks for name, and whether it is live: its own, or that of the
-// nearest parent with includeSubDomains. When all that do have expired it is the nearest of them.
+// nearest parent with includeSubDomains, and otherwise a preloaded one. When all that do have expired it
+// is the nearest of them.
 func (s *hstsStore) match(name string, now time.Time) (found HSTSHost, live bool) {
 	for host := name; host != ""; host = parent(host) {
 		entry, ok := s.hosts[host]
@@ -320,6 +363,11 @@ func (s *hstsStore) match(name string, now time.Time) (found HSTSHost, live bool
 			return entry, true
 		case found.Host == "":
 			found = entry
+		}
+	}
+	for host := name; host != ""; host = parent(host) {
+		if entry, ok := s.preloaded[host]; ok && (host == name || entry.IncludeSubDomains) {
+			return entry, true
 		}
 	}
 	return found, false
@@ -335,7 +383,11 @@ func (s *hstsStore) apply(name string, policy HSTSPolicy, now time.Time, v *rule
 		if !live {
 			return HSTSHost{}
 		}
-		v.Notes = append(v.Notes, noteHSTSParentStillApplies)
+		if above.Preloaded {
+			v.Notes = append(v.Notes, noteHSTSPreloaded)
+		} else {
+			v.Notes = append(v.Notes, noteHSTSParentStillApplies)
+		}
 		return above
 	}
 	entry := HSTSHost{
@@ -379,7 +431,7 @@ func (h HSTSHost) before(other HSTSHost) bool {
 	return cmp.Or(h.Expiry.Compare(other.Expiry), cmp.Compare(h.Host, other.Host)) < 0
 }
 
-// KnownHSTSHosts returns the hosts that are known at now, ordered by name.
+// KnownHSTSHosts returns the hosts that are known at now, ordered by name, without those preloaded.
 func (b *Browser) KnownHSTSHosts(now time.Time) []HSTSHost {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -398,10 +450,14 @@ func (h HSTSHost) facts() []rule.Fact {
 	if h.Host == "" {
 		return nil
 	}
+	expiry := h.Expiry.UTC().Format(time.RFC3339)
+	if h.Preloaded {
+		expiry = "never: it is preloaded"
+	}
 	return []rule.Fact{
 		{Name: "known HSTS host", Value: h.Host},
 		{Name: "includeSubDomains", Value: strconv.FormatBool(h.IncludeSubDomains)},
-		{Name: "expiry-time", Value: h.Expiry.UTC().Format(time.RFC3339)},
+		{Name: "expiry-time", Value: expiry},
 	}
 }
 

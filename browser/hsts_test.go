@@ -240,3 +240,28 @@ func ExampleBrowser_Upgrade() {
 	// http://shop.test/cart upgrade-no-entry
 	// https://shop.test/cart upgrade-hsts
 }
+
+func TestPreloaded(t *testing.T) {
+	for _, c := range []struct {
+		sentence, header, url string // the header comes from www.shop.test
+		want                  string
+	}{
+		{"itself", "", "http://shop.test/", "upgrade-preloaded"},
+		{"a name under it", "", "http://www.shop.test/", "upgrade-preloaded"},
+		{"a name under one without includeSubDomains", "", "http://www.alone.test/", "upgrade-no-entry"},
+		{"its own entry comes first", "max-age=60", "http://www.shop.test/", "upgrade-hsts"},
+		{"no header removes it", "max-age=0", "http://www.shop.test/", "upgrade-preloaded"},
+	} {
+		var b browser.Browser
+		b.PreloadHSTS(browser.HSTSHost{Host: "shop.test", IncludeSubDomains: true}, browser.HSTSHost{Host: "alone.test"})
+		if c.header != "" {
+			v := b.StoreHSTS(visitURL(t, "https://www.shop.test/"), []string{c.header}, true, hstsStart, nil)
+			if noted := slices.Contains(v.Notes, "note-hsts-preloaded"); noted != (c.header == "max-age=0") {
+				t.Errorf("%s: notes %v", c.sentence, v.Notes)
+			}
+		}
+		if _, v := b.Upgrade(visitURL(t, c.url), hstsStart, nil); string(v.Rule) != c.want {
+			t.Errorf("%s: %s, want %s", c.sentence, v.Rule, c.want)
+		}
+	}
+}

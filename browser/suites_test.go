@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -54,6 +55,7 @@ type suiteContext struct {
 	Initiator    string `json:"initiator"`
 	TopLevelPage string `json:"top_level_page"`
 	Method       string `json:"method"`
+	Credentials  string `json:"credentials"`    // of a fetch; "" is include, as in the Web Platform Tests
 	RedirectVia  string `json:"redirect_via"`   // an origin that redirects to the URL
 	FrameFirstAt string `json:"frame_first_at"` // an origin at which the frame is before a script there leads it on
 }
@@ -198,16 +200,19 @@ func (x *suiteContext) request(t *testing.T, address string) browser.Request {
 		req, kind = from(t, address, x.Method, address), own
 	}
 	switch kind {
-	case "fetch":
-		req.As, req.Credentials = browser.AsFetch, browser.CredentialsInclude
+	case "fetch", "xhr":
+		req.As = browser.AsFetch
+		req.Credentials = cmp.Or(browser.Credentials(x.Credentials), browser.CredentialsInclude)
 	case "img", "image":
 		req.As = browser.AsImage
 	case "script":
 		req.As = browser.AsScript
 	case "iframe":
 		req.As = browser.AsIframe
+	case "navigate", "link", "form":
+		return req
 	default:
-		if !strings.HasPrefix(kind, "top-level-") {
+		if !strings.HasPrefix(kind, "top-level") {
 			t.Errorf("no context %q", x.Kind)
 		}
 		return req

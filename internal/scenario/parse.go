@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/internal/form"
 	"github.com/lockstep-http/lockstep/internal/site"
 	"github.com/lockstep-http/lockstep/internal/trace"
@@ -71,6 +72,7 @@ func Commands() []Command {
 		{"top URL", "the page of from is a frame within this one; a further top is around that", parseTop},
 		{"load KIND URL [CREDENTIALS]", "the page of from needs this: KIND is iframe, image, script or fetch, CREDENTIALS omit, same-origin or include", parseLoad},
 		{"script get, script set LINE", "a script of the page of from, or of the page last visited, reads document.cookie or assigns LINE to it; LINE may hold Go escapes", parseScript},
+		{"preload HOST", "HOST and the names under it are on the list of HSTS hosts that comes with the browser", parsePreload},
 		{"profile NAME [POLICY]", "the browser is this one from here on: " + profileNames() + "; POLICY about third parties: allowed, partitioned, blocked", parseProfile},
 		{"visit [METHOD] URL", "a visit, typed by a person when there is no from before it; redirects are followed", parseVisit},
 		{"submit [PATH] [NAME=VALUE ...]", "fills in the form of the page last visited, of several the one whose action has PATH, and sends it with all its fields; VALUE may hold Go escapes such as \\x20", parseSubmit},
@@ -297,6 +299,17 @@ func parseScript(rest string) (func(*world) error, error) {
 		return func(w *world) error { return w.script(&line) }, nil
 	}
 	return nil, fmt.Errorf("want get, or set LINE")
+}
+
+func parsePreload(rest string) (func(*world) error, error) {
+	host, err := cookie.CanonicalHost(rest)
+	if err != nil {
+		return nil, fmt.Errorf("want a host: %w", err)
+	}
+	return func(w *world) error {
+		w.browser.PreloadHSTS(browser.HSTSHost{Host: host, IncludeSubDomains: true})
+		return nil
+	}, nil
 }
 
 func profileNames() string {

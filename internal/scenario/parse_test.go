@@ -50,6 +50,7 @@ func TestParseRefuses(t *testing.T) {
 		"script set":                      "want get, or set LINE",
 		"script get a":                    "want get, or set LINE",
 		`script set \q`:                   "escapes",
+		"preload":                         "want a host",
 		"profile netscape":                "there are rfc6265bis, chromium, firefox, curl",
 		"profile firefox ignored":         `no policy "ignored"`,
 	} {
