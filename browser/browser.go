@@ -26,7 +26,8 @@ type Browser struct {
 	// what is stored stays.
 	Profile Profile
 
-	// MaxCookies is how many cookies are kept in all; 0 is 3000, which is what browsers keep.
+	// MaxCookies is how many cookies are kept in all; 0 is 3000, which is what browsers keep. One more, and
+	// a tenth goes.
 	MaxCookies int
 
 	mu      sync.Mutex

@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +133,7 @@ func TestCircumstances(t *testing.T) {
 		{"a frame in a frame of another site in its own", circumstance{page: newsPage, around: []string{shopPage}, as: browser.AsIframe, address: shopPage}, others, others, "", ""},
 		{"a frame that another site's page leads to its own, within its own", circumstance{page: newsPage, around: []string{shopPage}, into: shopPage, as: browser.AsIframe, address: shopPage}, others, others, "none default", others},
 		{"a frame in its own, within another site", circumstance{page: shopPage, around: []string{newsPage}, as: browser.AsIframe, address: shopPage}, others, others, "", ""},
+		{"an image in its own page, in a frame of another site, in its own", circumstance{page: shopPage, around: []string{newsPage, shopPage}, as: browser.AsImage, address: shopPage}, others, others, "", ""},
 		{"a link in a frame of another site, to the window", circumstance{page: newsPage, around: []string{shopPage}, address: shopPage}, links, links, links, links},
 		{"an image of the same host over http", circumstance{page: "http://shop.test/", as: browser.AsImage, address: shopPage}, others, others, all, others},
 		{"a link of the same host over http", circumstance{page: "http://shop.test/", address: shopPage}, links, links, all, links},
@@ -235,8 +237,61 @@ func TestPartitions(t *testing.T) {
 	}
 	b := browser.Browser{Profile: browser.Chromium()}
 	b.StoreCookie(places["news"].request(t), "a=1; Secure; SameSite=None; Partitioned", start, nil)
+	b.StoreCookie(places["shop"].request(t), "a=2", start, nil)
+	if all := b.Cookies(start); len(all) != 2 {
+		t.Errorf("a cookie without a partition and one of the same name in one: %v", all)
+	}
 	if got, want := b.Cookies(start)[0].Partition(), "https://news.test, cross-site ancestor"; got != want {
 		t.Errorf("partition %q, want %q", got, want)
+	}
+}
+
+// TestRedirectLimits counts the requests of a visit that never ends.
+func TestRedirectLimits(t *testing.T) {
+	for name, want := range map[string]int{"rfc6265bis": 20, "chromium": 20, "firefox": 21} {
+		p, _ := browser.ProfileNamed(name)
+		chain, req, asked := p.Chain(), visit(t, "https://shop.test/0"), 1
+		for {
+			next, v := chain.Next(req, 302, fmt.Sprintf("/%d", asked), "", nil)
+			if !v.Yes {
+				break
+			}
+			req = next
+			asked++
+		}
+		if asked != want {
+			t.Errorf("%s makes %d requests, want %d", name, asked, want)
+		}
+	}
+}
+
+// TestForgottenOnceTold is about an expired cookie for another folder: it is told of and gone.
+func TestForgottenOnceTold(t *testing.T) {
+	var b browser.Browser
+	b.StoreCookie(visit(t, shopPage), "a=1; Max-Age=60; Path=/other", start, nil)
+	for i, want := range []string{"send-expired send-path", ""} {
+		got := ""
+		b.CookieHeader(visit(t, shopPage), start.Add(time.Hour), rule.NewRecorder(func(v rule.Verdict) {
+			got = string(v.Rule) + " " + ids(v.Also)
+		}))
+		if got != want {
+			t.Errorf("asked %d times: %q, want %q", i+1, got, want)
+		}
+	}
+}
+
+// TestMaxCookies is about a browser that keeps fewer cookies, and one that keeps more.
+func TestMaxCookies(t *testing.T) {
+	for limit, want := range map[int]int{10: 9, 0: 2700, 5000: 3001} {
+		b := browser.Browser{MaxCookies: limit}
+		for i := range 3001 {
+			if v := b.StoreCookie(visit(t, fmt.Sprintf("https://shop%d.test/", i)), "a=1", start, nil); !v.Yes {
+				t.Fatal(v.Rule)
+			}
+		}
+		if n := len(b.Cookies(start)); n != want {
+			t.Errorf("limit %d: %d cookies, want %d", limit, n, want)
+		}
 	}
 }
 
