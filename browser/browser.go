@@ -22,8 +22,8 @@ func Rules() []rule.Rule { return rules.All() }
 // called from several goroutines. They call the watcher of a Recorder after they have let go of the
 // Browser, so it may ask the Browser in turn.
 type Browser struct {
-	// Profile is in what the browser differs from the standard. It may be changed between two calls:
-	// what is stored stays.
+	// Profile is in what the browser differs from the standard. It may be changed when nobody asks the
+	// browser anything: what is stored stays.
 	Profile Profile
 
 	// MaxCookies is how many cookies are kept in all; 0 is 3000, which is what browsers keep. One more, and

@@ -276,12 +276,10 @@ func (b *Browser) target(u *url.URL) (target, bool) {
 		if h, ok = readHost(name); !ok {
 			return target{}, false
 		}
-		if b.Profile.localhostOnly {
-			h.loopback = h.name == "localhost" || h.name == "127.0.0.1" || h.name == "::1"
-		}
 		h = b.remember(name, h)
 	}
-	return target{host: h.name, site: h.site, path: pathOf(u), tls: tls, loopback: h.loopback}, true
+	loopback := h.loopback && (!b.Profile.localhostOnly || h.name == "localhost" || h.name == "127.0.0.1" || h.name == "::1")
+	return target{host: h.name, site: h.site, path: pathOf(u), tls: tls, loopback: loopback}, true
 }
 
 // remember keeps what was read of a name, in memory of its own, and returns it.

@@ -58,6 +58,26 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// TestProfileChanges asks one browser the same as it becomes another.
+func TestProfileChanges(t *testing.T) {
+	var b browser.Browser
+	for _, name := range []string{"rfc6265bis", "curl", "firefox", "curl"} {
+		b.Profile, _ = browser.ProfileNamed(name)
+		want := rule.ID("store-deleted")
+		if name == "curl" {
+			want = "store-secure-over-http"
+		}
+		req := visit(t, "http://app.localhost/")
+		b.StoreCookie(req, "a=1; Secure", start, nil)
+		if v := b.StoreCookie(req, "a=; Secure; Max-Age=0", start, nil); v.Rule != want {
+			t.Errorf("as %s: %s, want %s", name, v.Rule, want)
+		}
+	}
+	if _, ok := browser.ProfileNamed("netscape"); ok {
+		t.Error("there is a profile netscape")
+	}
+}
+
 // TestProfileOrder is about a cookie that is replaced: whether it goes behind the others.
 func TestProfileOrder(t *testing.T) {
 	for name, want := range map[string][2]string{ // with the same value, with another
