@@ -227,7 +227,9 @@ func ids(all []rule.ID) string {
 	return strings.Join(words, " ")
 }
 
-// TestPartitions stores one Partitioned cookie in one place and asks for it in others.
+// TestPartitions stores one Partitioned cookie in one place and asks for it in others. That an image, the
+// frame beside it and an image in that frame share a partition, and that a site within another one within
+// its own has not its own, is as observed in Chromium 156.
 func TestPartitions(t *testing.T) {
 	in := func(page string, around ...string) circumstance {
 		return circumstance{page: page, around: around, as: browser.AsIframe, address: shopPage}
@@ -240,10 +242,15 @@ func TestPartitions(t *testing.T) {
 		"shop in shop":      in(apiPage),
 		"shop, news around": in(shopPage, newsPage),
 		"news, shop around": in(newsPage, shopPage),
+		"an image in news":  {page: newsPage, as: browser.AsImage, address: shopPage},
+		"an image of a frame in news": {
+			page: shopPage, around: []string{newsPage}, as: browser.AsImage, address: shopPage,
+		},
 	}
 	for stored, others := range map[string][]string{
 		"shop":              {"shop in shop"},
-		"news":              {"shop, news around"},
+		"news":              {"shop, news around", "an image in news", "an image of a frame in news"},
+		"an image in news":  {"shop, news around", "news", "an image of a frame in news"},
 		"news, shop around": nil,
 	} {
 		for name, place := range places {
