@@ -11,14 +11,18 @@ import (
 
 // acts runs the acts that --act asks for and prints them, one after the other; as JSON they are one run.
 func (c *demoCommand) acts(ctx context.Context, p *program) error {
-	var whole trace.Run
+	var (
+		whole trace.Run
+		page  trace.Page
+	)
 	for _, number := range c.numbers() {
 		story, title, err := c.act(ctx, p, number)
 		if err != nil {
 			return err
 		}
-		if c.Format == "json" {
+		if !c.talks() && c.Format != "markdown" { // all of it is one document
 			whole.Visits = append(whole.Visits, story.Run.Visits...)
+			page.Stories, page.Titles = append(page.Stories, story), append(page.Titles, actTitle(number, title))
 			continue
 		}
 		if len(whole.Visits) > 0 {
@@ -30,11 +34,24 @@ func (c *demoCommand) acts(ctx context.Context, p *program) error {
 			return err
 		}
 	}
-	if c.Format == "json" {
+	switch c.Format {
+	case "json":
 		return whole.WriteJSON(p.stdout)
+	case "html":
+		page.Title = "The lesson, executed" + c.under()
+		page.Intro = []string{fmt.Sprintf("http://%s/ behind the Guard: a site and a browser met over real sockets and real TLS, and this is what they did and decided. Nothing here was typed in.", lessonHost)}
+		return page.WriteHTML(p.stdout)
 	}
 	c.farewell(p)
 	return nil
+}
+
+// actTitle is the heading of an act on a page.
+func actTitle(number int, title string) string {
+	if title == "" {
+		return ""
+	}
+	return fmt.Sprintf("Act %d: %s", number, title)
 }
 
 func (c *demoCommand) numbers() []int {

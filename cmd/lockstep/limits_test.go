@@ -111,6 +111,7 @@ var limitGroups = []limitGroup{
 		{"internal/form", "maxControls", "", "fields of the forms of a page", "the rest is left"},
 		{"internal/form", "maxOptions", "", "options of the forms of a page", "the rest is left"},
 		{"internal/trace", "maxTold", "", "cookies that the table tells of", "the JSON has them all"},
+		{"internal/trace", "maxDrawn", "requests", "the sequence diagram of `--format html`", "the table has them all"},
 		{"internal/trace", "maxLine", "bytes", "one line of a saved run", "refused by `--replay`"},
 	}},
 	{"lockstep demo --serve", []limit{

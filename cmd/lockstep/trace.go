@@ -68,7 +68,7 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 		remark(p, story)
 	}
 	out := p.stdout
-	if c.Format == "json" { // what is saved is the run
+	if c.Format == "json" || c.Format == "html" { // what is saved is the run
 		out = p.stderr
 	}
 	broken := hold(out, expected, story)
