@@ -3,17 +3,24 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/scenario"
 	"github.com/lockstep-http/lockstep/internal/trace"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
+// maxExplained is how long a line may be that is explained.
+const maxExplained = 64 << 10
+
 type explainCommand struct {
-	Rule   string `arg:"" optional:"" help:"The ID of a rule, such as send-secure-over-http. Without it, all are listed."`
+	Rule   string `arg:"" optional:"" name:"rule" help:"The ID of a rule, such as send-secure-over-http, or a Set-Cookie line. Without it, all rules are listed."`
+	At     string `placeholder:"URL" help:"With a Set-Cookie line: the URL whose answer has it. The exit code is 1 when the browser refuses the line there."`
 	Format string `enum:"text,json" default:"text" help:"How to print it: ${enum}."`
 }
 
@@ -21,7 +28,8 @@ type explainCommand struct {
 func (*explainCommand) Help() string {
 	return `Examples:
   lockstep explain
-  lockstep explain send-secure-over-http`
+  lockstep explain send-secure-over-http
+  lockstep explain 'Set-Cookie: id=1; Secure; SameSite=None' --at https://shop.test/cart`
 }
 
 // Run explains one rule, or lists them.
@@ -29,6 +37,9 @@ func (c *explainCommand) Run(ctx context.Context, p *program) error {
 	catalogue, err := scenario.NewCatalogue()
 	if err != nil {
 		return err
+	}
+	if line, ok := setCookieLine(c.Rule); ok || c.At != "" {
+		return c.line(p, line, catalogue)
 	}
 	if c.Rule == "" {
 		return c.list(p, catalogue.All())
@@ -48,6 +59,45 @@ func (c *explainCommand) Run(ctx context.Context, p *program) error {
 		}{r, v})
 	}
 	explain(p, r, v, run)
+	return nil
+}
+
+// setCookieLine takes the header's name off a Set-Cookie line, and reports whether the text is one at
+// all: no rule has a character that each line has.
+func setCookieLine(text string) (line string, ok bool) {
+	const name = "Set-Cookie:"
+	if len(text) >= len(name) && strings.EqualFold(text[:len(name)], name) {
+		return strings.Trim(text[len(name):], " \t"), true
+	}
+	return text, strings.ContainsAny(text, "=;")
+}
+
+// line explains a Set-Cookie line where it would arrive.
+func (c *explainCommand) line(p *program, line string, catalogue *scenario.Catalogue) error {
+	const example = "lockstep explain 'Set-Cookie: id=1; Secure' --at https://shop.test/"
+	switch {
+	case c.At == "":
+		return &usageError{errors.New("what becomes of a Set-Cookie line depends on where it arrives, and there is no --at URL"), example}
+	case c.Rule == "":
+		return &usageError{errors.New("--at is about a Set-Cookie line, and there is none"), example}
+	case len(line) > maxExplained:
+		return &usageError{fmt.Errorf("the line has %d bytes, and at most %d are explained", len(line), maxExplained), "a browser refuses name and value together above 4096"}
+	}
+	at, err := trace.ParseLineURL(c.At)
+	if err != nil {
+		return &usageError{fmt.Errorf("--at: %w", err), example}
+	}
+	s := trace.ExplainLine(&browser.Browser{}, line, at, time.Now(), catalogue.Lookup)
+	if c.Format == "json" {
+		if err := s.WriteJSON(p.stdout); err != nil {
+			return err
+		}
+	} else {
+		s.WriteText(p.stdout)
+	}
+	if !s.Verdict.Yes {
+		return &finding{fmt.Errorf("the browser refuses the line: %s", sentenceOf(s.Verdict.Rule)), fixOf(s.Verdict.Rule)}
+	}
 	return nil
 }
 

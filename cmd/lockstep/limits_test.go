@@ -105,6 +105,7 @@ var limitGroups = []limitGroup{
 		{"internal/trace", "maxBody", "bytes", "the body of an answer", "the rest is left unread"},
 		{"internal/trace", "maxInformed", "", "answers of status 1xx before the real one", "rule connect-bad-answer"},
 		{"internal/expect", "maxText", "bytes", "a sentence of `--expect`", "refused"},
+		{"cmd/lockstep", "maxExplained", "bytes", "a Set-Cookie line that `lockstep explain` takes", "refused"},
 		{"cmd/lockstep", "maxPassword", "bytes", "a password for `--login`", "refused"},
 		{"browser", "maxReferrer", "octets", "a Referer", "the browser sends the origin alone"},
 		{"internal/form", "maxForms", "", "forms of a page", "the rest is left"},

@@ -1,0 +1,366 @@
+package trace
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/cookie"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// A LineStory is one Set-Cookie line explained: what each token of it does, what the browser does with
+// it, and which requests carry the cookie then. The value is shortened.
+type LineStory struct {
+	Line    string       `json:"line"`
+	At      string       `json:"at"`     // the URL whose answer has the line
+	Tokens  []Token      `json:"tokens"` // in the order of the line
+	Deletes bool         `json:"deletes,omitempty"`
+	Verdict rule.Verdict `json:"verdict"`
+	Asked   []Asking     `json:"asked,omitempty"` // nil when nothing is stored
+
+	rules map[rule.ID]rule.Rule
+}
+
+// A Token is the name, the value or an attribute of a line.
+type Token struct {
+	Text   string  `json:"text"`
+	Is     string  `json:"is"`             // name, value or attribute
+	Effect string  `json:"effect"`         // counts, ignored or overridden
+	Does   string  `json:"does"`           // in words
+	Rule   rule.ID `json:"rule,omitempty"` // the note by which; "" when it does what it says
+}
+
+// An Asking is a request that might carry the cookie, and whether it does.
+type Asking struct {
+	What    string       `json:"what"`
+	Method  string       `json:"method"`
+	URL     string       `json:"url"`
+	Verdict rule.Verdict `json:"verdict"`
+}
+
+// ExplainLine explains a Set-Cookie line, without the header's name, that b, which holds nothing, gets at
+// now in the answer to a visit to at. A line that deletes finds a cookie like its own.
+func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, lookup func(rule.ID) (rule.Rule, bool)) LineStory {
+	l := cookie.Parse(line)
+	s := LineStory{At: at.Redacted(), rules: map[rule.ID]rule.Rule{}}
+	req := browser.Request{URL: at}
+	s.Verdict = heard(func(rec *rule.Recorder) { b.StoreCookie(req, line, now, rec) })
+	if expires, ends := l.Expiry(now); ends && !expires.After(now) && len(l.Problems("")) == 0 {
+		s.Deletes = true
+		b.StoreCookie(req, withoutExpiry(line), now, nil)
+		s.Verdict = heard(func(rec *rule.Recorder) { b.StoreCookie(req, line, now, rec) })
+	}
+	s.Tokens = tokens(&l, now)
+	s.Line = written(s.Tokens)
+	if s.Verdict.Yes && !s.Deletes {
+		for _, a := range asking(at) {
+			s.Asked = append(s.Asked, a.ask(b, now))
+		}
+	}
+	s.learn(lookup)
+	return s
+}
+
+// heard is the verdict that ask causes.
+func heard(ask func(*rule.Recorder)) (v rule.Verdict) {
+	ask(rule.NewRecorder(func(one rule.Verdict) { v = one }))
+	return v
+}
+
+// withoutExpiry is the line that sets what line deletes.
+func withoutExpiry(line string) string {
+	var kept []string
+	for i, part := range strings.Split(line, ";") {
+		name, _, _ := strings.Cut(part, "=")
+		name = strings.TrimSpace(name)
+		if i == 0 || !strings.EqualFold(name, "Max-Age") && !strings.EqualFold(name, "Expires") {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, ";")
+}
+
+// learn looks up the rules that the story names.
+func (s *LineStory) learn(lookup func(rule.ID) (rule.Rule, bool)) {
+	var ids []rule.ID
+	add := func(v rule.Verdict) { ids = append(append(append(ids, v.Rule), v.Also...), v.Notes...) }
+	add(s.Verdict)
+	for _, a := range s.Asked {
+		add(a.Verdict)
+	}
+	for i := range s.Tokens {
+		ids = append(ids, s.Tokens[i].Rule)
+	}
+	for _, id := range ids {
+		if r, ok := lookup(id); ok {
+			s.rules[id] = r
+		}
+	}
+	for i := range s.Tokens {
+		t := &s.Tokens[i]
+		t.Does = cmp.Or(t.Does, s.rules[t.Rule].Sentence)
+	}
+}
+
+// tokens takes the line apart. What a note says of an attribute is left to the note.
+func tokens(l *cookie.Line, now time.Time) []Token {
+	value := Token{Text: shorten(l.Value), Is: "value", Effect: "counts", Does: octets(len(l.Value)) + "; quotes are part of it"}
+	if !strings.Contains(l.Value, `"`) {
+		value.Does = octets(len(l.Value))
+	}
+	all := []Token{
+		{Text: called(l.Name), Is: "name", Effect: "counts", Does: octets(len(l.Name)) + "; upper and lower case differ"},
+		value,
+	}
+	for _, a := range l.Attributes {
+		all = append(all, attributeToken(l, a, now))
+	}
+	return all
+}
+
+// written puts the tokens together again.
+func written(tokens []Token) string {
+	var b strings.Builder
+	if name := tokens[0].Text; name != called("") {
+		b.WriteString(name + "=")
+	}
+	b.WriteString(tokens[1].Text)
+	for _, t := range tokens[2:] {
+		b.WriteString("; " + t.Text)
+	}
+	return clean(b.String())
+}
+
+func octets(n int) string { return counted(n, "octet") }
+
+func attributeToken(l *cookie.Line, a cookie.Attribute, now time.Time) Token {
+	t := Token{Text: attributeText(a), Is: "attribute", Effect: "counts", Rule: a.Note}
+	switch {
+	case a.Effect == cookie.Ignored, wasted(l, a):
+		t.Effect = "ignored"
+	case a.Effect == cookie.Overridden:
+		t.Effect = "overridden"
+		if a.Note == "" {
+			t.Does = "A later " + a.Name + " of the line takes its place."
+		}
+	default:
+		t.Does = meaning(l, a, now)
+	}
+	return t
+}
+
+// attributeText is an attribute as it was written. One that is none may be a part of a value, which a
+// semicolon ended, and is shortened.
+func attributeText(a cookie.Attribute) string {
+	text, value := a.Name, a.Value
+	if !slices.ContainsFunc(attributes, func(known string) bool { return strings.EqualFold(known, a.Name) }) {
+		value = shorten(value)
+		if len(text) >= shortenFrom {
+			text = shorten(text)
+		}
+	}
+	if value == "" {
+		return text
+	}
+	return text + "=" + value
+}
+
+// wasted reports whether an attribute was understood to say nothing: it counts only against an earlier
+// one of its kind.
+func wasted(l *cookie.Line, a cookie.Attribute) bool {
+	switch strings.ToLower(a.Name) {
+	case "path":
+		return a.Effect == cookie.Applied && l.Path == ""
+	case "samesite":
+		return a.Effect == cookie.Applied && l.SameSite == cookie.SameSiteDefault
+	}
+	return false
+}
+
+// meaning is what an attribute that counts does.
+func meaning(l *cookie.Line, a cookie.Attribute, now time.Time) string {
+	switch strings.ToLower(a.Name) {
+	case "expires", "max-age":
+		expires, _ := l.Expiry(now)
+		if !expires.After(now) {
+			return "It has expired: the line deletes the cookie with this name, domain and path."
+		}
+		return "The browser keeps the cookie until " + expires.UTC().Format("2006-01-02 15:04:05") + " UTC."
+	case "domain":
+		if l.Domain == "" {
+			return "It is empty, which is as good as none: only the host that sets the cookie gets it."
+		}
+		return fmt.Sprintf("%s and every host under it get the cookie.", l.Domain)
+	case "path":
+		return fmt.Sprintf("Requests for %s and what is below it carry the cookie.", l.Path)
+	case "secure":
+		return "Only secure connections carry the cookie, and only they can set it."
+	case "httponly":
+		return "Scripts of the page cannot read the cookie."
+	case "samesite":
+		return sameSiteMeaning[l.SameSite]
+	case "partitioned":
+		return "Inside a page of another site the cookie is one of that page's own; it needs Secure."
+	}
+	return ""
+}
+
+var sameSiteMeaning = map[cookie.SameSite]string{
+	cookie.SameSiteNone:   "Requests that other sites cause carry the cookie too; it needs Secure.",
+	cookie.SameSiteLax:    "Of what other sites cause, only links and other visits by a safe method carry the cookie.",
+	cookie.SameSiteStrict: "Nothing that another site causes carries the cookie, links included.",
+}
+
+// elsewhere is a page of another site than any that is asked about.
+const elsewhere = "https://elsewhere.invalid/"
+
+// A question is a request that a person may wonder about.
+type question struct {
+	what, method string
+	url          *url.URL
+	from         *url.URL
+}
+
+// asking are the requests that show where a cookie set at a URL goes.
+func asking(at *url.URL) []question {
+	other, _ := url.Parse(elsewhere)
+	root := *at
+	root.Path, root.RawPath, root.RawQuery = "/", "", ""
+	scheme := map[string]string{"http": "https", "https": "http"}[at.Scheme]
+	turned, _ := url.Parse(withScheme(at, scheme))
+	all := []question{{"the same page again", http.MethodGet, at, nil}}
+	if at.EscapedPath() != "/" {
+		all = append(all, question{"the root of the site", http.MethodGet, &root, nil})
+	}
+	all = append(all, question{"the same page over " + scheme, http.MethodGet, turned, nil})
+	for _, host := range relatives(at.Hostname()) {
+		u := *at
+		u.Host = host
+		if port := at.Port(); port != "" {
+			u.Host += ":" + port
+		}
+		all = append(all, question{"the host " + host, http.MethodGet, &u, nil})
+	}
+	return append(all,
+		question{"a link on another site", http.MethodGet, at, other},
+		question{"a form that another site sends", http.MethodPost, at, other})
+}
+
+// relatives are hosts that a person takes for the same site: one below, and the one that was registered.
+func relatives(host string) []string {
+	name, err := cookie.CanonicalHost(host)
+	if err != nil {
+		return nil
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return nil
+	}
+	registered := cookie.RegistrableDomain(name)
+	if registered == name {
+		return []string{"www." + name}
+	}
+	return []string{"sub." + name, registered}
+}
+
+func (q question) ask(b *browser.Browser, now time.Time) Asking {
+	req := browser.Request{Method: q.method, URL: q.url}
+	if q.from != nil {
+		req.Initiator = &browser.Document{URL: q.from}
+	}
+	return Asking{What: q.what, Method: q.method, URL: q.url.Redacted(), Verdict: heard(func(rec *rule.Recorder) { b.CookieHeader(req, now, rec) })}
+}
+
+// WriteJSON writes the story as one line of JSON.
+func (s *LineStory) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(printableJSON{w})
+	enc.SetEscapeHTML(false)
+	return enc.Encode(s)
+}
+
+// WriteText writes the story for a person.
+func (s *LineStory) WriteText(w io.Writer) {
+	fmt.Fprintf(w, "Set-Cookie: %s\n  in the answer to GET %s\n\nToken by token\n", s.Line, clean(s.At))
+	g := grid{head: []string{"Token", "Is", "Effect", "What it does"}}
+	for _, t := range s.Tokens {
+		does := t.Does
+		if t.Rule != "" {
+			does = strings.TrimSpace(does + " (" + string(t.Rule) + ")")
+		}
+		g.rows = append(g.rows, []string{t.Text, t.Is, t.Effect, does})
+	}
+	g.text(w, []int{34, 0, 0, 66})
+	fmt.Fprintf(w, "\nWhat the browser does\n  %s %s\n", s.outcome(), s.Verdict.Rule)
+	s.writeRules(w)
+	if s.Asked == nil {
+		return
+	}
+	fmt.Fprintln(w, "\nWhere it goes then")
+	g = grid{head: []string{"Request", "", "Sent", "Rule"}}
+	for _, a := range s.Asked {
+		g.rows = append(g.rows, []string{a.What, a.Method + " " + a.URL, yesNo(a.Verdict.Yes), cmp.Or(ids(a.Verdict), "another site's cookie, so no question")})
+	}
+	g.text(w, []int{30, 44, 0, 34})
+}
+
+func (s *LineStory) outcome() string {
+	switch {
+	case !s.Verdict.Yes:
+		return "It refuses the line:"
+	case s.Deletes:
+		return "It deletes the cookie with that name, domain and path, if it holds one:"
+	}
+	return "It stores the cookie:"
+}
+
+// writeRules tells each rule of the verdict, and what to do about those that refuse or remark.
+func (s *LineStory) writeRules(w io.Writer) {
+	tell := func(id rule.ID, fix bool) {
+		r := s.rules[id]
+		fmt.Fprintf(w, "\n  %s\n", id)
+		for _, line := range wrap(r.Sentence, factsWidth) {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+		if fix {
+			for _, line := range wrap("What to do: "+r.Fix, factsWidth) {
+				fmt.Fprintf(w, "    %s\n", line)
+			}
+		}
+	}
+	tell(s.Verdict.Rule, !s.Verdict.Yes)
+	for _, f := range s.Verdict.Facts {
+		if telling[f.Name] {
+			fmt.Fprintf(w, "    %s: %s\n", f.Name, clean(f.Value))
+		}
+	}
+	for _, id := range s.Verdict.Also {
+		tell(id, true)
+	}
+	for _, id := range s.Verdict.Notes {
+		tell(id, false)
+	}
+}
+
+// telling are the facts that say in what way a rule refuses; the others repeat the line.
+var telling = map[string]bool{"octet": true, "octets of name and value": true, "kind": true, "lacks": true}
+
+// ParseLineURL reads the URL at which a line is explained.
+func ParseLineURL(text string) (*url.URL, error) {
+	u, err := parseTarget(text)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := cookie.CanonicalHost(u.Hostname()); err != nil {
+		return nil, fmt.Errorf("URL %s names no host that a browser would ask: %w", strconv.Quote(u.Redacted()), err)
+	}
+	return u, nil
+}
