@@ -18,6 +18,7 @@ type room struct {
 var building = []room{
 	{dir: "rule", floor: 0, may: []string{}},
 	{dir: "internal/listen", floor: 0, may: []string{}},
+	{dir: "internal/har", floor: 0, may: []string{}},
 
 	{dir: "cookie", floor: 1, may: []string{"rule"}},
 	{dir: "django", floor: 1, may: []string{"rule"}},
@@ -35,7 +36,7 @@ var building = []room{
 	{dir: "store/redis", floor: 4, may: []string{"rule", "django", "session"}},
 	{dir: "settings", floor: 4, may: []string{"."}},
 	{dir: "internal/cert", floor: 4, may: []string{}},
-	{dir: "internal/trace", floor: 4, may: []string{"rule", "cookie", "browser", "internal/form"}},
+	{dir: "internal/trace", floor: 4, may: []string{"rule", "cookie", "browser", "internal/form", "internal/har"}},
 	{dir: "internal/oracle", floor: 4},
 	{dir: "internal/site", floor: 4},
 
