@@ -25,6 +25,8 @@ type traceCommand struct {
 	ConnectTo []string      `sep:"none" placeholder:"HOST:PORT:ADDRESS:PORT" help:"Dial ADDRESS:PORT for HOST:PORT, as curl does; an empty part stands for any or for itself. May be repeated."`
 	Timeout   time.Duration `default:"10s" help:"How long one request may take. Default: ${default}."`
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
+	HAR       string        `name:"har" placeholder:"FILE" help:"Explain the cookies of a recording (HAR) of Chrome, Firefox, Safari or a proxy instead of visiting a site: what the rules would have stored and sent, against what was sent."`
+	HAROut    string        `name:"har-out" placeholder:"FILE" help:"Save the run as a recording (HAR), too, with shortened cookie values."`
 	Expect    []string      `sep:"none" placeholder:"SENTENCE" help:"What the run is to do, such as 'cookie sessionid never over http'. May be repeated; the exit code is 1 when one does not hold."`
 	loginFlags
 }
@@ -44,7 +46,8 @@ Examples:
   lockstep trace https://shop.test/ --login /accounts/login/ --user alice
   lockstep trace https://shop.test/ --expect 'cookie sessionid never over http' --expect 'http redirects to https'
   lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080 --connect-to shop.test:443:127.0.0.1:8443 --cacert ca.pem
-  lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl`
+  lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl
+  lockstep trace --har recording.har`
 }
 
 // Run traces a site, or tells a saved run again.
@@ -53,9 +56,17 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	if c.HAR != "" {
+		return c.playHAR(p, expected)
+	}
 	run, err := c.obtain(ctx, p)
 	if err != nil {
 		return err
+	}
+	if c.HAROut != "" {
+		if err := writeHAR(c.HAROut, &run); err != nil {
+			return err
+		}
 	}
 	story, err := tellTrace(run)
 	if err != nil {

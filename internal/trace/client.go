@@ -212,13 +212,11 @@ func (c *Client) now() time.Time {
 	return c.Now()
 }
 
-func (c *Client) snapshot() ([]StoredCookie, []KnownHost) {
-	var (
-		now     = c.now()
-		cookies []StoredCookie
-		hosts   []KnownHost
-	)
-	for _, k := range c.Browser.Cookies(now) {
+func (c *Client) snapshot() ([]StoredCookie, []KnownHost) { return snapshot(c.Browser, c.now()) }
+
+// snapshot is what a browser holds at now.
+func snapshot(b *browser.Browser, now time.Time) (cookies []StoredCookie, hosts []KnownHost) {
+	for _, k := range b.Cookies(now) {
 		s := StoredCookie{
 			Name: k.Name(), Domain: k.Domain(), HostOnly: k.HostOnly(), Path: k.Path(),
 			Secure: k.Secure(), HttpOnly: k.HttpOnly(), SameSite: k.SameSite().String(),
@@ -228,7 +226,7 @@ func (c *Client) snapshot() ([]StoredCookie, []KnownHost) {
 		}
 		cookies = append(cookies, s)
 	}
-	for _, h := range c.Browser.KnownHSTSHosts(now) {
+	for _, h := range b.KnownHSTSHosts(now) {
 		hosts = append(hosts, KnownHost{Host: h.Host, IncludeSubDomains: h.IncludeSubDomains, Expires: h.Expiry})
 	}
 	return cookies, hosts

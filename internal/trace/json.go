@@ -51,22 +51,31 @@ type requestLines struct {
 
 // WriteJSON writes the run, one JSON object a line: each hop, then each of its verdicts.
 func (r *Run) WriteJSON(w io.Writer) error {
+	for i := range r.Visits {
+		if err := r.Visits[i].WriteJSON(w, i+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteJSON writes the lines of one visit, whose number in the run is given, for a run that is not kept
+// whole.
+func (v Visit) WriteJSON(w io.Writer, number int) error {
 	enc := json.NewEncoder(printableJSON{w})
 	enc.SetEscapeHTML(false)
-	for i, visit := range r.Visits {
-		for j, h := range visit.Hops {
-			head := line{Schema: Schema, Kind: "hop", Visit: i + 1, Hop: j + 1, Request: &requestLines{
-				Title: visit.Title, Then: visit.Then, As: visit.As,
-				Typed: visit.Typed, From: visit.From, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
-				Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
-			}}
-			if err := enc.Encode(head); err != nil {
+	for j, h := range v.Hops {
+		head := line{Schema: Schema, Kind: "hop", Visit: number, Hop: j + 1, Request: &requestLines{
+			Title: v.Title, Then: v.Then, As: v.As,
+			Typed: v.Typed, From: v.From, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
+			Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
+		}}
+		if err := enc.Encode(head); err != nil {
+			return err
+		}
+		for k := range h.Verdicts {
+			if err := enc.Encode(line{Schema: Schema, Kind: "verdict", Visit: number, Hop: j + 1, Verdict: &h.Verdicts[k]}); err != nil {
 				return err
-			}
-			for k := range h.Verdicts {
-				if err := enc.Encode(line{Schema: Schema, Kind: "verdict", Visit: i + 1, Hop: j + 1, Verdict: &h.Verdicts[k]}); err != nil {
-					return err
-				}
 			}
 		}
 	}

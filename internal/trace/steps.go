@@ -236,8 +236,10 @@ func result(hops []*Hop) string {
 
 func outcome(h *Hop) string {
 	if h.Response == nil {
-		v, _ := h.Verdict(rule.Connect, "")
-		return "no answer (" + string(v.Rule) + ")"
+		if v, ok := h.Verdict(rule.Connect, ""); ok {
+			return "no answer (" + string(v.Rule) + ")"
+		}
+		return "no answer"
 	}
 	status := h.Response.Status
 	if to := h.Location(); to != "" && status/100 == 3 {
