@@ -115,6 +115,10 @@ var limitGroups = []limitGroup{
 		{"internal/trace", "maxDrawn", "requests", "the sequence diagram of `--format html`", "the table has them all"},
 		{"internal/trace", "maxLine", "bytes", "one line of a saved run", "refused by `--replay`"},
 	}},
+	{"lockstep trace --jar", []limit{
+		{"internal/trace", "maxJarLine", "bytes", "a line of the file", "refused"},
+		{"internal/trace", "maxJarLines", "", "lines of the file", "refused"},
+	}},
 	{"lockstep trace --har", []limit{
 		{"internal/har", "MaxSize", "bytes", "a recording", "refused"},
 		{"internal/har", "MaxEntries", "", "its requests", "refused"},

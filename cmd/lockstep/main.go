@@ -2,9 +2,10 @@
 //
 //	lockstep demo                 the lesson, executed: table, tracker, key moments
 //	lockstep trace URL            the same for any site
+//	lockstep forget               what trace --jar has kept
 //	lockstep check [-|FILE]       the settings of a Django project, executed and audited
 //	lockstep settings             them as Lockstep's TOML
-//	lockstep explain [RULE]       a rule: source, sentence, fix, and its scenario run now
+//	lockstep explain [RULE|LINE]  a rule: source, sentence, fix, and its scenario run now; or a Set-Cookie line
 //	lockstep version              what the program was built from
 //
 // Its manners are those of a terminal program: results go to standard output and everything else to
@@ -58,6 +59,7 @@ func isTerminal(f *os.File) bool {
 type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Run the lesson for real and print it: execution table, variable tracker, key moments."`
 	Trace    traceCommand    `cmd:"" help:"Do the five steps of the lesson with any site, and say of every cookie whether it was stored and sent, and by which rule."`
+	Forget   forgetCommand   `cmd:"" help:"Remove the file in which trace --jar keeps what the browser remembers."`
 	Check    checkCommand    `cmd:"" help:"Run the settings of a Django project and audit them: Django's own checks and those that it lacks, each with the step that shows the harm, and the patch."`
 	Explain  explainCommand  `cmd:"" help:"Explain a rule: where it is written, how to fix what it refuses, and its scenario, run now. Without a rule, list them."`
 	Settings settingsCommand `cmd:"" help:"Write the settings of a Django project as Lockstep's TOML."`

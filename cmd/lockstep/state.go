@@ -325,11 +325,19 @@ func readPrivate(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := onlyOwner(path, info); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// onlyOwner refuses a file with a secret that others can read.
+func onlyOwner(path string, info fs.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, &failure{
+		return &failure{
 			fmt.Errorf("reading %q: others can read it too (mode %04o), and it holds a secret", path, mode),
 			"if nobody else has read it: chmod 600 " + path,
 		}
 	}
-	return os.ReadFile(path)
+	return nil
 }

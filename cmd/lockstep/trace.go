@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/form"
 	"github.com/lockstep-http/lockstep/internal/scenario"
 	"github.com/lockstep-http/lockstep/internal/trace"
 	"github.com/lockstep-http/lockstep/rule"
@@ -25,6 +26,7 @@ type traceCommand struct {
 	ConnectTo []string      `sep:"none" placeholder:"HOST:PORT:ADDRESS:PORT" help:"Dial ADDRESS:PORT for HOST:PORT, as curl does; an empty part stands for any or for itself. May be repeated."`
 	Timeout   time.Duration `default:"10s" help:"How long one request may take. Default: ${default}."`
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
+	Jar       string        `env:"LOCKSTEP_JAR" placeholder:"FILE" help:"Begin with what the browser remembers from the last run (cookies and HSTS hosts), and keep what it remembers after this one in FILE, which is as secret as a login. Default: ${env}, or nothing is kept."`
 	HAR       string        `name:"har" placeholder:"FILE" help:"Explain the cookies of a recording (HAR) of Chrome, Firefox, Safari or a proxy instead of visiting a site: what the rules would have stored and sent, against what was sent."`
 	HAROut    string        `name:"har-out" placeholder:"FILE" help:"Save the run as a recording (HAR), too, with shortened cookie values."`
 	Expect    []string      `sep:"none" placeholder:"SENTENCE" help:"What the run is to do, such as 'cookie sessionid never over http'. May be repeated; the exit code is 1 when one does not hold."`
@@ -36,7 +38,7 @@ var bareHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?(:\d+)?(/.
 
 // Help is shown below the flags.
 func (*traceCommand) Help() string {
-	return `The URL is visited over http, following redirects, then over https, and over http again, by a browser without a screen that starts with no cookies and no HSTS entries. What the site decided is not seen from outside: it is shown as observed, never as known.
+	return `The URL is visited over http, following redirects, then over https, and over http again, by a browser without a screen that starts with no cookies and no HSTS entries, or with those that --jar has kept. What the site decided is not seen from outside: it is shown as observed, never as known.
 
 With --login the form of that page is sent before the last two visits. The password is asked for on the terminal, or read from a file; it goes over https (or to this machine) to the origin of URL only, and is never shown or saved.
 
@@ -47,6 +49,7 @@ Examples:
   lockstep trace https://shop.test/ --expect 'cookie sessionid never over http' --expect 'http redirects to https'
   lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080 --connect-to shop.test:443:127.0.0.1:8443 --cacert ca.pem
   lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl
+  lockstep trace https://shop.test/ --jar shop.jar && lockstep trace https://shop.test/ --jar shop.jar && lockstep forget --jar shop.jar
   lockstep trace --har recording.har`
 }
 
@@ -120,6 +123,20 @@ func (c *traceCommand) obtain(ctx context.Context, p *program) (trace.Run, error
 	if err != nil {
 		return trace.Run{}, err
 	}
+	if c.Jar != "" {
+		if client.Browser, err = openJar(c.Jar, time.Now()); err != nil {
+			return trace.Run{}, err
+		}
+	}
+	run, err := c.visit(ctx, p, client, as)
+	if c.Jar != "" && len(run.Visits) > 0 { // also what a run that was stopped has stored
+		err = cmp.Or(err, saveJar(c.Jar, client.Browser, time.Now()))
+	}
+	return run, err
+}
+
+// visit makes the visits of the run.
+func (c *traceCommand) visit(ctx context.Context, p *program, client *trace.Client, as form.Credentials) (trace.Run, error) {
 	p.progress("visiting " + c.URL + " ...")
 	defer p.progress("")
 	if c.Login != "" {
