@@ -20,8 +20,8 @@ const maxShownVisits = 100
 
 // playHAR explains a recording instead of visiting a site.
 func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error {
-	if c.URL != "" || c.Replay != "" || c.Login != "" || c.HAROut != "" {
-		return &usageError{errors.New("--har explains a recording and visits no URL"), "leave URL, --replay, --login and --har-out out"}
+	if c.URL != "" || c.Replay != "" || c.Login != "" || c.HAROut != "" || c.Curl {
+		return &usageError{errors.New("--har explains a recording and visits no URL"), "leave URL, --replay, --login, --har-out and --curl out"}
 	}
 	log, err := readHAR(p, c.HAR)
 	if err != nil {

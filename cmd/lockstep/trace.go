@@ -28,8 +28,12 @@ type traceCommand struct {
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
 	Jar       string        `env:"LOCKSTEP_JAR" placeholder:"FILE" help:"Begin with what the browser remembers from the last run (cookies and HSTS hosts), and keep what it remembers after this one in FILE, which is as secret as a login. Default: ${env}, or nothing is kept."`
 	HAR       string        `name:"har" placeholder:"FILE" help:"Explain the cookies of a recording (HAR) of Chrome, Firefox, Safari or a proxy instead of visiting a site: what the rules would have stored and sent, against what was sent."`
-	HAROut    string        `name:"har-out" placeholder:"FILE" help:"Save the run as a recording (HAR), too, with shortened cookie values."`
-	Expect    []string      `sep:"none" placeholder:"SENTENCE" help:"What the run is to do, such as 'cookie sessionid never over http'. May be repeated; the exit code is 1 when one does not hold."`
+	Curl      bool          `help:"Print the curl commands that send each request again, instead of the run. The values of cookies are left for you to fill in."`
+
+	ShowCookieValues bool `help:"With --curl: put the values of the cookies into the commands. They are as secret as a login."`
+
+	HAROut string   `name:"har-out" placeholder:"FILE" help:"Save the run as a recording (HAR), too, with shortened cookie values."`
+	Expect []string `sep:"none" placeholder:"SENTENCE" help:"What the run is to do, such as 'cookie sessionid never over http'. May be repeated; the exit code is 1 when one does not hold."`
 	loginFlags
 }
 
@@ -62,6 +66,9 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	if c.HAR != "" {
 		return c.playHAR(p, expected)
 	}
+	if c.ShowCookieValues && (!c.Curl || c.Replay != "") {
+		return &usageError{errors.New("--show-cookie-values goes with --curl, and with a run that is made now"), "lockstep trace URL --curl --show-cookie-values"}
+	}
 	run, err := c.obtain(ctx, p)
 	if err != nil {
 		return err
@@ -75,6 +82,10 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	if c.Curl {
+		run.WriteCurl(p.stdout, c.curlArguments()...)
+		return cmp.Or(verdictOn(&run), hold(p.stderr, expected, story))
+	}
 	if err := c.print(p, story); err != nil {
 		return err
 	}
@@ -87,6 +98,21 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	}
 	broken := hold(out, expected, story)
 	return cmp.Or(verdictOn(&run), broken)
+}
+
+// curlArguments are those of our flags that curl needs, too.
+func (c *traceCommand) curlArguments() []string {
+	var all []string
+	if c.CACert != "" {
+		all = append(all, "--cacert", c.CACert)
+	}
+	if c.Insecure {
+		all = append(all, "--insecure")
+	}
+	for _, to := range c.ConnectTo {
+		all = append(all, "--connect-to", to)
+	}
+	return all
 }
 
 // tellTrace tells a run with a login by its steps, and any other as the lesson.
@@ -167,7 +193,7 @@ func replay(p *program, name string) (trace.Run, error) {
 }
 
 func (c *traceCommand) client() (*trace.Client, error) {
-	client := &trace.Client{Browser: &browser.Browser{}, Insecure: c.Insecure, Timeout: c.Timeout}
+	client := &trace.Client{Browser: &browser.Browser{}, Insecure: c.Insecure, Timeout: c.Timeout, InsecureKeepCookieValues: c.ShowCookieValues}
 	if c.Timeout <= 0 {
 		return nil, &usageError{fmt.Errorf("--timeout %v leaves no time", c.Timeout), "give a duration such as --timeout 10s"}
 	}

@@ -32,6 +32,10 @@ type Client struct {
 	Timeout  time.Duration                                                     // for one request; 0: 10 s
 	Watch    *Watch                                                            // the site's, when it runs in this process; nil: foreign
 
+	// InsecureKeepCookieValues says that [Run.WriteCurl] is to have the values of the cookies, which then
+	// are in the memory of the Run. No other writer has them.
+	InsecureKeepCookieValues bool
+
 	Document *Document // the page that the browser shows; nil before the first visit, and for an error page
 
 	Values *Values // of the cookies of a run that several Clients make; nil: of this one's
@@ -156,6 +160,9 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 	a, left, err := c.exchange(ctx, req, hr, n.sendsBody(req) && n.BodyOnlyTo != nil)
 	if hop.Left = left; left {
 		hop.Cookie, hop.Sent = shortenCookie(cookies), contextOf(hr)
+		if c.InsecureKeepCookieValues {
+			hop.whole = cookies
+		}
 	}
 	if err != nil {
 		c.Document = nil

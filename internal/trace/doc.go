@@ -10,5 +10,6 @@
 // (the execution table, the variable tracker, the key moments), and the writers put a Run or a
 // [Story] into text, Markdown, prose or JSON.
 //
-// Cookie values are shortened while they are recorded, so that no writer can print one whole.
+// Cookie values are shortened while they are recorded, so that no writer can print one whole; but for
+// [Run.WriteCurl], when a Client is told to keep them for it.
 package trace

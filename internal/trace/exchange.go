@@ -32,6 +32,9 @@ const (
 // userAgent is sent with every request, so that a log shows what asked.
 const userAgent = "Lockstep-trace"
 
+// accept is what every request asks for.
+const accept = "text/html,*/*;q=0.8"
+
 // errHeaderTooBig is the end of an answer whose header is longer than maxHeader.
 var errHeaderTooBig = fmt.Errorf("the header is longer than %d bytes", maxHeader)
 
@@ -145,7 +148,7 @@ func newRequest(ctx context.Context, req browser.Request, cookies string, contex
 	}
 	hr.Close = true
 	hr.Header.Set("User-Agent", userAgent)
-	hr.Header.Set("Accept", "text/html,*/*;q=0.8")
+	hr.Header.Set("Accept", accept)
 	if req.ContentType != "" {
 		hr.Header.Set("Content-Type", req.ContentType)
 	}

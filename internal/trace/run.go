@@ -39,6 +39,8 @@ type Hop struct {
 	Verdicts []rule.Verdict // of both sides, in the order in which they fell
 	Cookies  []StoredCookie // what the browser holds after the hop
 	HSTS     []KnownHost    // the HSTS hosts that the browser knows after the hop
+
+	whole string // the Cookie header as it left, for WriteCurl alone, when the Client was told to keep it
 }
 
 // A Response is the answer of a hop.
