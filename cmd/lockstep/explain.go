@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/scenario"
 	"github.com/lockstep-http/lockstep/internal/trace"
 	"github.com/lockstep-http/lockstep/rule"
@@ -22,6 +21,7 @@ type explainCommand struct {
 	Rule   string `arg:"" optional:"" name:"rule" help:"The ID of a rule, such as send-secure-over-http, or a Set-Cookie line. Without it, all rules are listed."`
 	At     string `placeholder:"URL" help:"With a Set-Cookie line: the URL whose answer has it. The exit code is 1 when the browser refuses the line there."`
 	Format string `enum:"text,json" default:"text" help:"How to print it: ${enum}."`
+	profileFlag
 }
 
 // Help is shown below the flags.
@@ -29,7 +29,8 @@ func (*explainCommand) Help() string {
 	return `Examples:
   lockstep explain
   lockstep explain send-secure-over-http
-  lockstep explain 'Set-Cookie: id=1; Secure; SameSite=None' --at https://shop.test/cart`
+  lockstep explain 'Set-Cookie: id=1; Secure; SameSite=None' --at https://shop.test/cart
+  lockstep explain 'Set-Cookie: __Http-id=1; Secure' --at https://shop.test/ --profile firefox`
 }
 
 // Run explains one rule, or lists them.
@@ -87,7 +88,7 @@ func (c *explainCommand) line(p *program, line string, catalogue *scenario.Catal
 	if err != nil {
 		return &usageError{fmt.Errorf("--at: %w", err), example}
 	}
-	s := trace.ExplainLine(&browser.Browser{}, line, at, time.Now(), catalogue.Lookup)
+	s := trace.ExplainLine(c.browser(), line, at, time.Now(), catalogue.Lookup)
 	if c.Format == "json" {
 		if err := s.WriteJSON(p.stdout); err != nil {
 			return err

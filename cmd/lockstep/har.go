@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/expect"
 	"github.com/lockstep-http/lockstep/internal/har"
 	"github.com/lockstep-http/lockstep/internal/trace"
@@ -40,7 +39,7 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 	}
 	keepAll := len(expected) > 0
 	page := c.Format != "json" && c.Format != "table"
-	played, err := trace.PlayHAR(log, &browser.Browser{}, keepAll || c.Format != "table", func(v trace.Visit) error {
+	played, err := trace.PlayHAR(log, c.browser(), keepAll || c.Format != "table", func(v trace.Visit) error {
 		number++
 		switch {
 		case c.Format == "json":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/lockstep-http/lockstep/internal/scenario"
@@ -11,6 +12,8 @@ import (
 type output struct {
 	Format  string `enum:"table,transcript,json,markdown,html" default:"table" help:"How to print the run: ${enum}."`
 	Verbose bool   `short:"v" help:"Open each step into its requests and verdicts, and show every variable."`
+
+	whose string // decisions the browser's are; "" is RFC 6265bis
 }
 
 // print writes the story in the format that was asked for.
@@ -23,7 +26,7 @@ func (o output) print(p *program, s *trace.Story) error {
 	case "transcript":
 		s.WriteTranscript(p.stdout, o.Verbose)
 	case "html":
-		page := trace.Page{Title: "What the browser and the site did", Intro: aboutRun(s), Stories: []*trace.Story{s}}
+		page := trace.Page{Title: "What the browser and the site did", Intro: o.aboutRun(s), Stories: []*trace.Story{s}}
 		return page.WriteHTML(p.stdout)
 	default:
 		s.WriteTable(p.stdout, o.Verbose)
@@ -42,11 +45,11 @@ func tell(run trace.Run, about string) (*trace.Story, error) {
 }
 
 // aboutRun says what a page is about: when the run was, and whose word the answers are.
-func aboutRun(s *trace.Story) []string {
+func (o output) aboutRun(s *trace.Story) []string {
 	first := s.Run.Visits[0].Hops[0]
 	intro := []string{fmt.Sprintf("A run of %s UTC, beginning with %s.", first.At.UTC().Format("2006-01-02 15:04:05"), trace.Printable(s.Run.Visits[0].Typed))}
 	if !first.Known {
-		intro = append(intro, "The browser's decisions are those of RFC 6265bis; the site's were observed from outside.")
+		intro = append(intro, "The browser's decisions are those of "+cmp.Or(o.whose, "RFC 6265bis")+"; the site's were observed from outside.")
 	}
 	return intro
 }

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/form"
 	"github.com/lockstep-http/lockstep/internal/scenario"
 	"github.com/lockstep-http/lockstep/internal/trace"
@@ -35,6 +34,7 @@ type traceCommand struct {
 	HAROut string   `name:"har-out" placeholder:"FILE" help:"Save the run as a recording (HAR), too, with shortened cookie values."`
 	Expect []string `sep:"none" placeholder:"SENTENCE" help:"What the run is to do, such as 'cookie sessionid never over http'. May be repeated; the exit code is 1 when one does not hold."`
 	loginFlags
+	profileFlag
 }
 
 // bareHost is what somebody typed who left the scheme out.
@@ -69,6 +69,10 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	if c.ShowCookieValues && (!c.Curl || c.Replay != "") {
 		return &usageError{errors.New("--show-cookie-values goes with --curl, and with a run that is made now"), "lockstep trace URL --curl --show-cookie-values"}
 	}
+	if err := c.checkProfile(); err != nil {
+		return err
+	}
+	c.output.whose = c.profileFlag.whose()
 	run, err := c.obtain(ctx, p)
 	if err != nil {
 		return err
@@ -90,7 +94,7 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	if c.Format == "table" || c.Format == "transcript" {
-		remark(p, story)
+		c.remark(p, story)
 	}
 	out := p.stdout
 	if c.Format == "json" || c.Format == "html" { // what is saved is the run
@@ -192,8 +196,20 @@ func replay(p *program, name string) (trace.Run, error) {
 	return run, nil
 }
 
+// checkProfile refuses a profile where the browser is not of this run's making.
+func (c *traceCommand) checkProfile() error {
+	switch {
+	case c.Profile == bis:
+	case c.Replay != "":
+		return &usageError{errors.New("--replay tells a run that was made, by the browser that made it"), "give --profile to the run that is saved"}
+	case c.Jar != "":
+		return &usageError{errors.New("--jar keeps what a browser of the profile " + bis + " remembers"), "leave --jar or --profile out"}
+	}
+	return nil
+}
+
 func (c *traceCommand) client() (*trace.Client, error) {
-	client := &trace.Client{Browser: &browser.Browser{}, Insecure: c.Insecure, Timeout: c.Timeout, InsecureKeepCookieValues: c.ShowCookieValues}
+	client := &trace.Client{Browser: c.browser(), Insecure: c.Insecure, Timeout: c.Timeout, InsecureKeepCookieValues: c.ShowCookieValues}
 	if c.Timeout <= 0 {
 		return nil, &usageError{fmt.Errorf("--timeout %v leaves no time", c.Timeout), "give a duration such as --timeout 10s"}
 	}
@@ -230,7 +246,7 @@ func readRoots(name string) (*x509.CertPool, error) {
 }
 
 // remark adds what the table alone does not say.
-func remark(p *program, s *trace.Story) {
+func (c *traceCommand) remark(p *program, s *trace.Story) {
 	if len(s.Cookies) == 0 && verdictOn(&s.Run) == nil {
 		fmt.Fprintln(p.stdout, `
 The site set no cookie. An anonymous visit often meets none: most sites set their session cookie when
@@ -238,7 +254,7 @@ somebody logs in, or when there is something to remember. Trace a page that sets
 page or one that puts something into a cart.`)
 	}
 	if !s.Run.Visits[0].Hops[0].Known {
-		fmt.Fprintln(p.stdout, "\nThe browser's decisions are those of RFC 6265bis; the site's were observed from outside.")
+		fmt.Fprintf(p.stdout, "\nThe browser's decisions are those of %s; the site's were observed from outside.\n", c.profileFlag.whose())
 	}
 }
 

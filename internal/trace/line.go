@@ -27,8 +27,15 @@ type LineStory struct {
 	Deletes bool         `json:"deletes,omitempty"`
 	Verdict rule.Verdict `json:"verdict"`
 	Asked   []Asking     `json:"asked,omitempty"` // nil when nothing is stored
+	Others  []Elsewhere  `json:"profiles"`        // what browsers of each profile do with the line
 
 	rules map[rule.ID]rule.Rule
+}
+
+// An Elsewhere is what a browser of a profile, which holds nothing, does with a line.
+type Elsewhere struct {
+	Profile string       `json:"profile"`
+	Verdict rule.Verdict `json:"verdict"`
 }
 
 // A Token is the name, the value or an attribute of a line.
@@ -66,6 +73,10 @@ func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, lo
 		for _, a := range asking(at) {
 			s.Asked = append(s.Asked, a.ask(b, now))
 		}
+	}
+	for _, p := range browser.Profiles() {
+		other := browser.Browser{Profile: p}
+		s.Others = append(s.Others, Elsewhere{p.Name(), heard(func(rec *rule.Recorder) { other.StoreCookie(req, line, now, rec) })})
 	}
 	s.learn(lookup)
 	return s
@@ -301,6 +312,7 @@ func (s *LineStory) WriteText(w io.Writer) {
 	g.text(w, []int{34, 0, 0, 66})
 	fmt.Fprintf(w, "\nWhat the browser does\n  %s %s\n", s.outcome(), s.Verdict.Rule)
 	s.writeRules(w)
+	s.writeOthers(w)
 	if s.Asked == nil {
 		return
 	}
@@ -310,6 +322,30 @@ func (s *LineStory) WriteText(w io.Writer) {
 		g.rows = append(g.rows, []string{a.What, a.Method + " " + a.URL, yesNo(a.Verdict.Yes), cmp.Or(ids(a.Verdict), "another site's cookie, so no question")})
 	}
 	g.text(w, []int{30, 44, 0, 34})
+}
+
+// writeOthers tells where the profiles differ, or that they do not.
+func (s *LineStory) writeOthers(w io.Writer) {
+	g := grid{head: []string{"Profile", "Stored", "Rule"}}
+	alike := true
+	for _, o := range s.Others {
+		alike = alike && o.Verdict.Yes == s.Others[0].Verdict.Yes
+		g.rows = append(g.rows, []string{o.Profile, yesNo(o.Verdict.Yes), ids(o.Verdict)})
+	}
+	if alike {
+		fmt.Fprintf(w, "\nBrowsers of every profile that there is (%s) answer alike.\n", s.profiles())
+		return
+	}
+	fmt.Fprintln(w, "\nBrowsers differ")
+	g.text(w, []int{0, 0, 80})
+}
+
+func (s *LineStory) profiles() string {
+	names := make([]string, len(s.Others))
+	for i, o := range s.Others {
+		names[i] = o.Profile
+	}
+	return strings.Join(names, ", ")
 }
 
 func (s *LineStory) outcome() string {
