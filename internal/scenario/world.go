@@ -59,6 +59,7 @@ type world struct {
 	values    trace.Values
 	browsers  map[string]*browser.Browser
 	browser   *browser.Browser                     // one of them: the person's is called ""
+	profile   browser.Profile                      // of those that nothing else is said about
 	who       string                               // whose it is
 	pages     map[*browser.Browser]*trace.Document // that the others show
 	closers   []func()
@@ -70,9 +71,9 @@ type world struct {
 	missed  []Expectation
 }
 
-func newWorld(ctx context.Context, base lockstep.Settings, sockets bool) (*world, error) {
+func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
-		ctx: ctx, base: base, sockets: sockets, started: epoch,
+		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, started: epoch,
 		app:      &site.App{Default: site.Page{Do: site.Counter}},
 		store:    fallible{Store: &session.Memory{}},
 		header:   http.Header{},
@@ -80,7 +81,7 @@ func newWorld(ctx context.Context, base lockstep.Settings, sockets bool) (*world
 		browsers: map[string]*browser.Browser{}, pages: map[*browser.Browser]*trace.Document{},
 		dialers: map[certificate]func(context.Context) (net.Conn, error){},
 	}
-	if sockets {
+	if o.Sockets {
 		w.started = time.Now()
 	}
 	w.as("")
@@ -249,7 +250,7 @@ func (w *world) lesson(target string) error {
 // as goes on with the browser of a name, which has nothing in it at first.
 func (w *world) as(name string) {
 	if w.browsers[name] == nil {
-		w.browsers[name] = &browser.Browser{}
+		w.browsers[name] = &browser.Browser{Profile: w.profile}
 	}
 	w.pages[w.browser] = w.page
 	w.browser, w.who = w.browsers[name], name
@@ -499,6 +500,7 @@ type Options struct {
 	Settings lockstep.Settings // zero: those of the lesson, ALLOWED_HOSTS=['*']
 	Set      []string          // assignments that hold whatever the scenario sets
 	Sockets  bool              // real sockets on loopback and the real clock
+	Profile  browser.Profile   // of the browsers, until the scenario says otherwise
 
 	// PassOver goes on where a form or a cookie is not there, as under settings by which nobody gets as
 	// far as that.
@@ -511,12 +513,11 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 	if o.Settings.SecretKey == "" {
 		o.Settings = LessonSettings("*")
 	}
-	w, err := newWorld(ctx, o.Settings, o.Sockets)
+	w, err := newWorld(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
 	defer w.close()
-	w.fixed = o.Set
 	for _, c := range s.commands {
 		w.line = c.line
 		err := c.do(w)
