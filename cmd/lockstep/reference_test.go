@@ -24,6 +24,7 @@ func made(t *testing.T, name string) string {
 		"checks":        checkPages,
 		"commands":      commandPages,
 		"limits":        limitTables,
+		"questions":     questionPages,
 		"rules":         ruleTables,
 		"scenarios":     scenarioTable,
 		"settings":      settingTable,

@@ -65,10 +65,10 @@ type world struct {
 	closers   []func()
 	dialers   map[certificate]func(ctx context.Context) (net.Conn, error)
 
-	line    int // of the command that is being run
-	run     trace.Run
-	skipped []trace.Skipped
-	missed  []Expectation
+	line     int // of the command that is being run
+	run      trace.Run
+	skipped  []trace.Skipped
+	outcomes []Outcome
 }
 
 func newWorld(ctx context.Context, o Options) (*world, error) {
@@ -294,10 +294,19 @@ func (w *world) steal(name string) error {
 }
 
 func (w *world) expect(e Expectation) {
-	if !Holds(w.run, e.Rule, e.Subject) {
-		e.Line = w.line
-		w.missed = append(w.missed, e)
+	e.Line = w.line
+	v, ok := find(w.run, e.Rule, e.Subject)
+	w.outcomes = append(w.outcomes, Outcome{Expectation: e, Visits: len(w.run.Visits), Holds: ok, Verdict: v})
+}
+
+// missed are the expectations that did not hold.
+func (w *world) missed() (all []Expectation) {
+	for _, o := range w.outcomes {
+		if !o.Holds {
+			all = append(all, o.Expectation)
+		}
 	}
+	return all
 }
 
 // Holds reports whether a verdict of the run was decided by id, would have been, or notes it.
@@ -485,11 +494,20 @@ func LessonSettings(hosts ...string) lockstep.Settings {
 	return s
 }
 
+// An Outcome is what became of an expectation.
+type Outcome struct {
+	Expectation
+	Visits  int // that had been made by then
+	Holds   bool
+	Verdict rule.Verdict // by which it holds
+}
+
 // A Result is what a scenario brought.
 type Result struct {
-	Run     trace.Run
-	Missed  []Expectation   // the expectations that did not hold
-	Skipped []trace.Skipped // the steps that were passed over
+	Run      trace.Run
+	Outcomes []Outcome       // what became of the expectations
+	Missed   []Expectation   // those that did not hold
+	Skipped  []trace.Skipped // the steps that were passed over
 
 	Settings lockstep.Settings // those in the end
 }
@@ -533,7 +551,7 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 		return Result{}, errors.New("running a scenario: it visits nothing")
 	}
 	final, err := w.settings()
-	return Result{Run: w.run, Missed: w.missed, Skipped: w.skipped, Settings: final}, err
+	return Result{Run: w.run, Outcomes: w.outcomes, Missed: w.missed(), Skipped: w.skipped, Settings: final}, err
 }
 
 // Lesson is the scenario of the lesson, at the moment of the README's first table.
