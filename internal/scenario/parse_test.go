@@ -141,9 +141,14 @@ func FuzzParse(f *testing.F) {
 	f.Add(scenario.Lesson)
 	f.Add("on /a send Set-Cookie: a=\\x01\nheader Host: evil.test\nwait 400d\nnetwork refused\nstore failed\nforeign\nexpect send-ok a\n")
 	f.Add("from https://evil.test/ no-referrer\npost https://shop.test/ a=\\x20\nsubmit /x b=1\n")
+	f.Add("# Why?\n#\n# So.\n#\n# Profiles: chromium, curl\n\nvisit https://shop.test/\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if s, err := scenario.Parse(text); err == nil && s == nil {
-			t.Error("neither a scenario nor an error")
+		s, err := scenario.Parse(text)
+		if err != nil {
+			return
+		}
+		if q, err := s.Question(); err == nil && (q.Text == "" || q.Answer == "") {
+			t.Errorf("a question without a text or an answer: %+v", q)
 		}
 	})
 }

@@ -544,7 +544,7 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 			continue
 		}
 		if err != nil {
-			return Result{Run: w.run}, fmt.Errorf("running line %d of a scenario, %q: %w", c.line, c.text, err)
+			return Result{Run: w.run, Outcomes: w.outcomes, Missed: w.missed()}, fmt.Errorf("running line %d of a scenario, %q: %w", c.line, c.text, err)
 		}
 	}
 	if len(w.run.Visits) == 0 {
