@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/lockstep-http/lockstep"
 	"github.com/lockstep-http/lockstep/browser"
@@ -41,6 +42,19 @@ func (c *Catalogue) Lookup(id rule.ID) (rule.Rule, bool) {
 		return rule.Rule{}, false
 	}
 	return c.rules[i], true
+}
+
+var catalogue = sync.OnceValues(NewCatalogue)
+
+// declared reports whether a package declares the rule. A catalogue that cannot be made refuses none:
+// who makes it gets the error.
+func declared(id rule.ID) bool {
+	c, err := catalogue()
+	if err != nil {
+		return true
+	}
+	_, ok := c.Lookup(id)
+	return ok
 }
 
 // Show runs the scenario of a rule and returns the first verdict that the rule decided or that notes

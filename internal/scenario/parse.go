@@ -432,6 +432,9 @@ func parseExpect(rest string) (func(*world) error, error) {
 		return nil, fmt.Errorf("want RULE [SUBJECT]")
 	}
 	e := Expectation{Rule: rule.ID(fields[0])}
+	if !declared(e.Rule) {
+		return nil, fmt.Errorf("no rule %q: lockstep explain lists them", e.Rule)
+	}
 	if len(fields) == 2 {
 		e.Subject = fields[1]
 	}

@@ -28,6 +28,7 @@ func TestParseRefuses(t *testing.T) {
 		"wait a while":                    "not a duration",
 		"wait -1s":                        "not a duration",
 		"expect":                          "want RULE [SUBJECT]",
+		"expect send-okay":                `no rule "send-okay"`,
 		"foreign country":                 "want nothing",
 		"lesson shop.test":                "want a URL",
 		strings.Repeat("foreign\n", 1001): "more than 1000 commands",
