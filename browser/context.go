@@ -77,6 +77,7 @@ type siteContext struct {
 	nested     bool // not the document of the window itself, but something within
 	crossSite  bool // another site, or the same under another scheme, has a part in it
 	thirdParty bool // the host is none of the site that the window shows
+	blockable  bool // it counts as a third party where those are blocked, which looks at schemes too
 	unsafe     bool // with a method that may change something
 	script     bool // a script asks for the cookies, by document.cookie
 	omitted    bool // by the credentials mode no cookies go along and none are stored
@@ -85,7 +86,9 @@ type siteContext struct {
 }
 
 // plain reports whether nothing in the circumstances keeps an unpartitioned cookie back.
-func (x *siteContext) plain() bool { return !x.crossSite && !x.thirdParty && !x.script && !x.omitted }
+func (x *siteContext) plain() bool {
+	return !x.crossSite && !x.thirdParty && !x.blockable && !x.script && !x.omitted
+}
 
 // opaqueSite stands for the site of a document that has none, such as a file.
 const opaqueSite = "(opaque)"
@@ -155,12 +158,14 @@ func (b *Browser) judgeFrames(c *siteContext, frames []*Document, t *target) {
 	top, ok := b.target(frames[len(frames)-1].URL)
 	c.partition = partition{site: cmp.Or(top.site, opaqueSite), tls: top.tls}
 	c.thirdParty = !ok || top.site != t.site
+	c.blockable = !ok || !b.sameSite(&top, t)
 	c.crossSite = c.crossSite || !ok || len(frames) > MaxFrames || !b.sameSite(&top, t)
 	apart := !ok || top.site != t.site || top.tls != t.tls
 	for _, d := range frames[:len(frames)-1] {
 		from, ok := b.target(d.URL)
 		c.crossSite = c.crossSite || !ok || !b.sameSite(&from, t)
 		c.thirdParty = c.thirdParty || !ok || from.site != top.site
+		c.blockable = c.blockable || !ok || !b.sameSite(&from, &top)
 		apart = apart || !ok || from.site != top.site || from.tls != top.tls
 	}
 	c.partition.crossSite = apart

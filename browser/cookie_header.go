@@ -148,7 +148,7 @@ func (b *Browser) keepsBackIn(x *siteContext, c *Cookie, now time.Time) (k kept)
 	if x.crossSite {
 		k |= b.sameSiteKeeps(x, c, now)
 	}
-	if x.thirdParty && b.Profile.thirdParty == ThirdPartyBlocked && c.partition == (partition{}) {
+	if x.blockable && b.Profile.thirdParty == ThirdPartyBlocked && c.partition == (partition{}) {
 		k |= keptThirdParty
 	}
 	return k

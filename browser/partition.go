@@ -66,7 +66,7 @@ var partitionChecks = []storeCheck{
 		return r.profile.partitions && r.line.Partitioned && !c.secure
 	}},
 	{storeThirdPartyBlocked, 24, func(_ *Browser, r *receipt, c *Cookie) bool {
-		return r.target.context.thirdParty && r.profile.thirdParty == ThirdPartyBlocked && c.partition == (partition{})
+		return r.target.context.blockable && r.profile.thirdParty == ThirdPartyBlocked && c.partition == (partition{})
 	}},
 }
 

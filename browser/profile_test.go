@@ -155,7 +155,7 @@ func TestCircumstances(t *testing.T) {
 		{"a frame in its own, within another site", circumstance{page: shopPage, around: []string{newsPage}, as: browser.AsIframe, address: shopPage}, others, others, "", ""},
 		{"an image in its own page, in a frame of another site, in its own", circumstance{page: shopPage, around: []string{newsPage, shopPage}, as: browser.AsImage, address: shopPage}, others, others, "", ""},
 		{"a link in a frame of another site, to the window", circumstance{page: newsPage, around: []string{shopPage}, address: shopPage}, links, links, links, links},
-		{"an image of the same host over http", circumstance{page: "http://shop.test/", as: browser.AsImage, address: shopPage}, others, others, all, others},
+		{"an image of the same host over http", circumstance{page: "http://shop.test/", as: browser.AsImage, address: shopPage}, others, others, all, ""},
 		{"a link of the same host over http", circumstance{page: "http://shop.test/", address: shopPage}, links, links, all, links},
 		{"a form of another site", circumstance{page: newsPage, method: "POST", address: shopPage}, others, others, "none default", others},
 		{"a fetch of its own origin", circumstance{page: "https://shop.test/b", as: browser.AsFetch, address: shopPage}, all, all, all, all},
