@@ -187,7 +187,7 @@ func (b *Browser) overlays(r *receipt, c *Cookie) bool {
 
 // overlaid returns the Secure cookie that c, from t, must leave alone, or nil. The paths are not
 // compared both ways: a cookie for a folder above is no danger to the one below, which is sent
-// first.
+// first. Cookies of another partition are out of reach of each other, as observed with Chromium.
 func (s *cookieStore) overlaid(c *Cookie, t *target) *Cookie {
 	if c.secure || t.secure() {
 		return nil
@@ -195,7 +195,7 @@ func (s *cookieStore) overlaid(c *Cookie, t *target) *Cookie {
 	entries := s.sites[t.site]
 	for i := range entries {
 		e := &entries[i].Cookie
-		if e.secure && e.name == c.name && cookie.PathMatch(c.path, e.path) &&
+		if e.secure && e.name == c.name && e.partition == c.partition && cookie.PathMatch(c.path, e.path) &&
 			(cookie.DomainMatch(e.domain, c.domain) || cookie.DomainMatch(c.domain, e.domain)) {
 			return e
 		}
