@@ -56,7 +56,7 @@ func TestChromium(t *testing.T) {
 
 // startChromium starts a Chromium whose every connection leads to s, and which trusts its
 // certificate: with an error that is merely ignored it would not honour HSTS.
-func startChromium(t *testing.T, path string, s *stage) context.Context {
+func startChromium(t *testing.T, path string, s *stage, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	key, err := x509.MarshalPKIXPublicKey(s.certificate.Leaf.PublicKey)
 	if err != nil {
@@ -74,7 +74,7 @@ func startChromium(t *testing.T, path string, s *stage) context.Context {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("no-proxy-server", true),
-	})
+	}, more)
 	// The context of a test is over before the cleanup that ends Chromium in an orderly way.
 	allocator, end := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	t.Cleanup(end)
