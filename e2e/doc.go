@@ -17,6 +17,15 @@
 // difference that is meant stands in the list in differences_test.go with its reason; one that stands
 // there and is not found fails too.
 //
+// # Tours that are new each time
+//
+// A generated tour is three documents of two sites, over http and https, and what they fetch, show and
+// frame, with Set-Cookie lines that nobody thought of. Chromium makes it, and its protocol tells which
+// cookies went along, which stayed behind or were refused and why, and what is stored: the chromium
+// profile of package browser has to say the same of each. A run judges some 600 lines; it prints its seed,
+// and LOCKSTEP_TEST_SEED repeats it. The kinds of difference that are known have their reasons in
+// testdata/generated.json.
+//
 // # One site, two halves
 //
 // A mixed site is half a Django project and half a Guard, behind one origin, with one SECRET_KEY, one
