@@ -19,7 +19,7 @@ import (
 
 type traceCommand struct {
 	output
-	URL       string        `arg:"" optional:"" help:"The site to visit, such as https://example.com/."`
+	URL       string        `arg:"" optional:"" help:"The site to visit, such as https://example.com/, or a file that ends in .scenario, which is run."`
 	CACert    string        `name:"cacert" placeholder:"FILE" help:"Trust the certificates in FILE (PEM) instead of the system's."`
 	Insecure  bool          `help:"Go on when a certificate is not valid. HSTS from such a connection is not stored."`
 	ConnectTo []string      `sep:"none" placeholder:"HOST:PORT:ADDRESS:PORT" help:"Dial ADDRESS:PORT for HOST:PORT, as curl does; an empty part stands for any or for itself. May be repeated."`
@@ -54,7 +54,8 @@ Examples:
   lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080 --connect-to shop.test:443:127.0.0.1:8443 --cacert ca.pem
   lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl
   lockstep trace https://shop.test/ --jar shop.jar && lockstep trace https://shop.test/ --jar shop.jar && lockstep forget --jar shop.jar
-  lockstep trace --har recording.har`
+  lockstep trace --har recording.har
+  lockstep trace examples/questions/01-fetch-keeps-no-cookie.scenario`
 }
 
 // Run traces a site, or tells a saved run again.
@@ -62,6 +63,9 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	expected, err := expectations(c.Expect)
 	if err != nil {
 		return err
+	}
+	if isScenario(c.URL) {
+		return c.playScenario(ctx, p)
 	}
 	if c.HAR != "" {
 		return c.playHAR(p, expected)
