@@ -2,6 +2,7 @@ package trace_test
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,9 +22,9 @@ func TestCurl(t *testing.T) {
 		}
 		t.Skip("there is no curl: apt install curl")
 	}
-	var got []*http.Request
+	requests := make(chan *http.Request, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got = append(got, r)
+		requests <- r.Clone(context.Background())
 		if r.URL.Path == "/" {
 			w.Header().Add("Set-Cookie", "id=it's a \"secret\" $HOME `x` \u202eé; Path=/")
 			w.Header().Add("Set-Cookie", "=nameless; Path=/")
@@ -37,20 +38,23 @@ func TestCurl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := got
+	if len(requests) != 2 {
+		t.Fatalf("%d requests of the browser, want 2", len(requests))
+	}
+	asked := []*http.Request{<-requests, <-requests}
 	var script bytes.Buffer
 	run := trace.Run{Visits: []trace.Visit{v}}
 	run.WriteCurl(&script, "--silent")
 	if strings.Contains(script.String(), "\u202e") {
 		t.Error("what a terminal obeys is printed")
 	}
-	got = nil
 	if out, err := exec.CommandContext(t.Context(), "sh", "-c", script.String()).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s\n%s", err, out, script.String())
 	}
-	if len(got) != 2 || len(asked) != 2 {
-		t.Fatalf("%d requests, and %d by curl", len(asked), len(got))
+	if len(requests) != len(asked) {
+		t.Fatalf("%d requests, and %d by curl", len(asked), len(requests))
 	}
+	got := []*http.Request{<-requests, <-requests}
 	for i := range got {
 		asked[i].Header.Del("Connection")
 		if got[i].Method != asked[i].Method || got[i].RequestURI != asked[i].RequestURI || got[i].Host != asked[i].Host || !reflect.DeepEqual(got[i].Header, asked[i].Header) {
