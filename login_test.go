@@ -219,6 +219,15 @@ func TestLoginAgain(t *testing.T) {
 		t.Errorf("another user: key changed %v, items kept %s", b.jar["sessionid"] != second, private())
 	}
 	b.want(t, "2", "authenticated-ok")
+	b.do(t, func(_ http.ResponseWriter, r *http.Request) string {
+		_ = session.From(r.Context()).Set("private", 1)
+		return ""
+	})
+	s.users["3"] = lockstep.User{ID: "3", Password: s.users["2"].Password} // whose hash is the same
+	if b.login(t, "3"); private() != "false" {
+		t.Error("another user with the same encoded password gets the first one's items")
+	}
+	b.want(t, "3", "authenticated-ok")
 	if s.store.Len() != 1 {
 		t.Errorf("%d sessions are left", s.store.Len())
 	}
