@@ -45,6 +45,7 @@ var building = []room{
 	{dir: "internal/gate", floor: 5},
 
 	{dir: "internal/check", floor: 6},
+	{dir: "internal/lesson", floor: 6}, // what the lab and the quiz run, without a page
 
 	{dir: "internal/lab", floor: 7},
 	{dir: "internal/oracle/answer", floor: 7}, // it answers with internal/check too
