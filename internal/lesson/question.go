@@ -37,6 +37,22 @@ type Option struct {
 	Why   string `json:"why"`             // what that run shows
 }
 
+// A Course is what the lesson has of its own, beyond its run.
+type Course struct {
+	Visual   []Question `json:"visual"`   // three, about the execution table
+	Practice []Question `json:"practice"` // five, graded
+	Snapshot []string   `json:"snapshot"` // the facts to keep
+	Sample   Sample     `json:"sample"`
+}
+
+// A Sample is the lesson as code: by hand, and as the settings that make the code unnecessary.
+type Sample struct {
+	Intro    []string `json:"intro"`    // paragraphs
+	Python   string   `json:"python"`   // a view of Django
+	Go       string   `json:"go"`       // the same with Lockstep's calls
+	Settings string   `json:"settings"` // the lines that do the same for every view
+}
+
 // An Exercise is solved by doing: the system is the judge.
 type Exercise struct {
 	ID       string   `json:"id"`
