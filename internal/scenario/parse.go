@@ -220,7 +220,12 @@ func parseProxy(rest string) (func(*world) error, error) {
 	default:
 		return nil, fmt.Errorf("want HEADER, or HEADER and the words for http and https")
 	}
-	return func(w *world) error { w.proxy.Store(&proxy{fields[0], fields[1], fields[2]}); return nil }, nil
+	return func(w *world) error {
+		if w.before == "" {
+			w.proxy.Store(&proxy{fields[0], fields[1], fields[2]})
+		}
+		return nil
+	}, nil
 }
 
 func parseForeign(rest string) (func(*world) error, error) {

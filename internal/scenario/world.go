@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,8 @@ type world struct {
 	passed   time.Duration // what the scenario has waited
 	sockets  bool          // real time and real sockets
 
+	start   string // the scheme of the first visit that is typed; "": as it stands
+	before  string // what stands before the site whatever the scenario says; "": as it says
 	network condition
 	proxy   atomic.Pointer[proxy] // nil: the site is asked directly
 	foreign bool
@@ -74,6 +77,7 @@ type world struct {
 func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
 		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, started: epoch,
+		start: o.Start, before: o.Proxy,
 		app:      &site.App{Default: site.Page{Do: site.Counter}},
 		store:    fallible{Store: &session.Memory{}},
 		header:   http.Header{},
@@ -85,6 +89,9 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 		w.started = time.Now()
 	}
 	w.as("")
+	if o.Proxy != "" && o.Proxy != NoProxy {
+		w.proxy.Store(&proxy{o.Proxy, "http", "https"})
+	}
 	w.app.Beside = func(r *http.Request) { (*w.handler.Load()).ServeHTTP(&unread{header: http.Header{}}, r) }
 	var err error
 	w.authority, err = cert.NewAuthority(w.now())
@@ -119,9 +126,21 @@ func (w *world) settings() (lockstep.Settings, error) {
 }
 
 func (w *world) visit(method, target string) error {
+	if w.from == nil && len(w.run.Visits) == 0 {
+		target = w.typed(target)
+	}
 	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
 		return c.Navigate(w.ctx, w.next(trace.Navigation{Method: method, URL: target}))
 	})
+}
+
+// typed is the URL of the first visit, under the scheme with which it is to begin.
+func (w *world) typed(target string) string {
+	_, rest, found := strings.Cut(target, "://")
+	if w.start == "" || !found {
+		return target
+	}
+	return w.start + "://" + rest
 }
 
 // post sends a form that stands in another page.
@@ -241,7 +260,11 @@ func (w *world) lesson(target string) error {
 	if err != nil {
 		return err
 	}
-	run, err := client.Lesson(w.ctx, target)
+	visits := client.Lesson
+	if w.start == "https" {
+		visits = client.LessonOverHTTPS
+	}
+	run, err := visits(w.ctx, target)
 	w.page = client.Document
 	w.run.Visits = append(w.run.Visits, run.Visits...)
 	return err
@@ -520,10 +543,16 @@ type Options struct {
 	Sockets  bool              // real sockets on loopback and the real clock
 	Profile  browser.Profile   // of the browsers, until the scenario says otherwise
 
+	Start string // http or https: the scheme of the first URL that is typed, whatever the scenario says
+	Proxy string // the header of a proxy that ends TLS before the site, or NoProxy, whatever the scenario says
+
 	// PassOver goes on where a form or a cookie is not there, as under settings by which nobody gets as
 	// far as that.
 	PassOver bool
 }
+
+// NoProxy is for Options.Proxy: the site is asked directly.
+const NoProxy = "none"
 
 // Do runs the scenario. The error says which line could not be run and why; what the two sides
 // decided is never an error.

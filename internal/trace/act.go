@@ -76,8 +76,8 @@ func (s *Story) skip(visit int, skipped []Skipped) []Skipped {
 	return skipped
 }
 
-// plainAct is how a run with titles is told when nobody says what it is about.
-func plainAct(run Run) Act {
+// PlainAct is how a run with titles is told when nobody says what it is about.
+func PlainAct(run Run) Act {
 	a := Act{Name: "the run", Cookies: cookieNames(run), Variables: []string{"request.is_secure()", "request.user", "known HSTS hosts"}}
 	a.Cookies = a.Cookies[:min(len(a.Cookies), maxTold)]
 	for _, name := range a.Cookies {

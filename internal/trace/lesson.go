@@ -11,6 +11,15 @@ import (
 // following where that leads; over https, when the first visit did not get there by itself; over
 // https again; and over http again. What gave no answer is not asked again.
 func (c *Client) Lesson(ctx context.Context, target string) (Run, error) {
+	return c.lesson(ctx, target, false)
+}
+
+// LessonOverHTTPS is Lesson without its first visit, as of somebody who types https from the beginning.
+func (c *Client) LessonOverHTTPS(ctx context.Context, target string) (Run, error) {
+	return c.lesson(ctx, target, true)
+}
+
+func (c *Client) lesson(ctx context.Context, target string, securely bool) (Run, error) {
 	u, err := parseTarget(target)
 	if err != nil {
 		return Run{}, err
@@ -27,7 +36,11 @@ func (c *Client) Lesson(ctx context.Context, target string) (Run, error) {
 		}
 		return v, err
 	}
-	v, err := visit(plain)
+	first := plain
+	if securely {
+		first = secured
+	}
+	v, err := visit(first)
 	if err != nil {
 		return run, err
 	}

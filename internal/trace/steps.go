@@ -61,7 +61,7 @@ type Part struct {
 // A run whose visits have titles is told as an act instead.
 func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	if len(run.Visits) > 0 && run.Visits[0].Title != "" {
-		return TellAct(run, plainAct(run), lookup)
+		return TellAct(run, PlainAct(run), lookup)
 	}
 	s := Story{Run: run, Cookies: []string{about}, lookup: lookup}
 	if about == "" {
