@@ -1,0 +1,273 @@
+package lesson
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-http/lockstep/cookie"
+	"github.com/lockstep-http/lockstep/internal/trace"
+	"github.com/lockstep-http/lockstep/rule"
+)
+
+// messages are the arrows of a step, and what happens in a lane between them.
+func (t *teller) messages(st *trace.Step) []Message {
+	var all []Message
+	hops := st.Hops()
+	for i, h := range hops {
+		x := exchange{teller: t, who: whose(st), hop: h}
+		last := i == len(hops)-1
+		if st.Half() != trace.TellsAnswer {
+			all = append(all, x.asks()...)
+		}
+		if st.Half() != trace.TellsAnswer && !last || st.Half() == trace.TellsAll || st.Half() == trace.TellsAnswer && last {
+			all = append(all, x.answers()...)
+		}
+	}
+	return all
+}
+
+// An exchange is a hop that is being told.
+type exchange struct {
+	*teller
+	who string // the lane of the browser
+	hop *trace.Hop
+}
+
+func (x *exchange) text(key string, pairs ...string) string { return x.words.run(key, pairs...) }
+
+// asks tells how a request comes about and how far it gets.
+func (x *exchange) asks() []Message {
+	h := x.hop
+	var all []Message
+	if v, ok := h.Verdict(rule.UpgradeToHTTPS, ""); ok && v.Yes {
+		all = append(all, x.within(x.who, "message.upgrade", v, "url", h.URL))
+	}
+	for _, v := range h.All(rule.ReadCookie) {
+		all = append(all, x.within(x.who, choose(v.Yes, "message.reads", "message.reads-not"), v, "cookie", called(v.Subject)))
+	}
+	for _, v := range h.All(rule.SendCookie) {
+		if !v.Yes {
+			all = append(all, x.within(x.who, "message.keeps-back", v, "cookie", called(v.Subject)))
+		}
+	}
+	if h.Method == scriptMethod {
+		return all
+	}
+	return append(all, x.request()...)
+}
+
+// scriptMethod stands where a hop has its method, when a script did something and nothing was sent.
+const scriptMethod = "SCRIPT"
+
+func (x *exchange) request() []Message {
+	h := x.hop
+	ask := Message{From: x.who, To: LaneGate, Secure: h.Secure(), Raw: rawRequest(h)}
+	ask.Text = x.text("message.request", "method", h.Method, "url", h.URL, "cookies", x.carried())
+	v, _ := h.Verdict(rule.Connect, "")
+	if !v.Yes {
+		ask.Stop, ask.Rule = true, v.Rule
+		ask.Text += x.text("message.lost")
+	}
+	all := []Message{ask}
+	if !h.Left || !h.Known {
+		return all
+	}
+	return append(all, x.gate()...)
+}
+
+// carried names the cookies of a request.
+func (x *exchange) carried() string {
+	names := cookieNames(x.hop.Cookie)
+	if len(names) == 0 {
+		return x.text("message.no-cookie")
+	}
+	return x.text("message.with", "cookies", strings.Join(names, ", "))
+}
+
+func cookieNames(field string) []string {
+	var names []string
+	for _, p := range cookie.ParseHeader(field) {
+		names = append(names, called(p.Name))
+	}
+	return names
+}
+
+// gate tells what the Guard decides: to answer by itself, or to hand the request on.
+func (x *exchange) gate() []Message {
+	h := x.hop
+	var all []Message
+	if v, ok := h.Verdict(rule.IsSecure, ""); ok {
+		key := choose(v.Yes, "message.secure", "message.not-secure")
+		if v.Yes != h.Secure() {
+			key = choose(v.Yes, "message.secure-by-proxy", "message.not-secure-behind-proxy")
+		}
+		all = append(all, x.within(LaneGate, key, v))
+	}
+	if v, ok := stopped(h); ok {
+		return append(all, x.within(LaneGate, "message.gate-"+strings.ReplaceAll(string(v.Question), " ", "-"), v))
+	}
+	on := Message{From: LaneGate, To: LaneApp, Secure: h.Secure(), Text: x.text("message.hands-on", "method", h.Method, "path", pathOf(h.URL))}
+	all = append(all, on)
+	for _, q := range []rule.Question{rule.LoadSession, rule.IsAuthenticated} {
+		if v, ok := h.Verdict(q, ""); ok {
+			key := "message." + strings.ReplaceAll(string(q), " ", "-") + choose(v.Yes, "", "-not")
+			user, _ := v.Fact("request.user")
+			all = append(all, Message{From: LaneApp, To: LaneApp, Secure: h.Secure(), Stop: !v.Yes, Rule: v.Rule, Text: x.text(key, "user", user)})
+		}
+	}
+	return all
+}
+
+// stopped is the verdict by which the Guard answers a request by itself.
+func stopped(h *trace.Hop) (rule.Verdict, bool) {
+	for _, q := range []rule.Question{rule.AllowHost, rule.RedirectToHTTPS, rule.CheckCSRF} {
+		for _, v := range h.All(q) {
+			if v.Yes == (q == rule.RedirectToHTTPS) || v.Rule == "redirect-loop-forwarded" || v.Rule == "redirect-loop-repeated" {
+				return v, true
+			}
+		}
+	}
+	return rule.Verdict{}, false
+}
+
+// answers tells the answer and what the browser makes of it.
+func (x *exchange) answers() []Message {
+	h := x.hop
+	var all []Message
+	if h.Response != nil {
+		if _, byGate := stopped(h); h.Known && !byGate {
+			all = append(all, Message{From: LaneApp, To: LaneGate, Secure: h.Secure(), Text: x.text("message.app-answers", "status", status(h), "text", h.Response.Text)})
+		}
+		all = append(all, x.answer())
+	}
+	return append(all, x.takes()...)
+}
+
+func (x *exchange) answer() Message {
+	h := x.hop
+	m := Message{From: LaneGate, To: x.who, Secure: h.Secure(), Stop: h.Response.Status >= 400, Raw: rawResponse(h)}
+	key := "message.answer"
+	if h.Location() != "" {
+		key = "message.answer-redirect"
+	}
+	m.Text = x.text(key, "status", status(h), "location", h.Location(), "sets", x.sets())
+	if v, ok := stopped(h); ok {
+		m.Rule = v.Rule
+	}
+	return m
+}
+
+// sets names the cookies that an answer sets.
+func (x *exchange) sets() string {
+	var names []string
+	for _, f := range x.hop.Response.Fields {
+		if strings.EqualFold(f.Name, "Set-Cookie") {
+			names = append(names, called(cookie.Parse(f.Value).Name))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return x.text("message.sets", "cookies", strings.Join(slices.Compact(names), ", "))
+}
+
+// takes tells what the browser makes of an answer.
+func (x *exchange) takes() []Message {
+	h := x.hop
+	var all []Message
+	for _, v := range h.Verdicts {
+		switch v.Question {
+		case rule.StoreCookie:
+			key := choose(v.Yes, "message.stores", "message.refuses")
+			if v.Rule == "store-deleted" {
+				key = "message.deletes"
+			}
+			all = append(all, x.within(x.who, key, v, "cookie", called(v.Subject)))
+		case rule.StoreHSTS:
+			all = append(all, x.within(x.who, choose(v.Yes, "message.hsts", "message.hsts-not"), v))
+		case rule.ClearSiteData:
+			all = append(all, x.within(x.who, choose(v.Yes, "message.clears", "message.clears-not"), v))
+		case rule.FollowRedirect:
+			if !v.Yes && v.Rule != "follow-not-redirect" {
+				all = append(all, x.within(x.who, "message.stays", v))
+			}
+		}
+	}
+	return all
+}
+
+// within is a message from a lane to itself. What is refused or kept back stops there.
+func (x *exchange) within(lane, key string, v rule.Verdict, pairs ...string) Message {
+	m := Message{From: lane, To: lane, Secure: x.hop.Secure(), Rule: v.Rule, Text: x.text(key, pairs...)}
+	switch v.Question {
+	case rule.IsSecure, rule.UpgradeToHTTPS:
+	case rule.RedirectToHTTPS:
+		m.Stop = true
+	default:
+		m.Stop = !v.Yes
+	}
+	return m
+}
+
+func status(h *trace.Hop) string {
+	return fmt.Sprintf("%d %s", h.Response.Status, http.StatusText(h.Response.Status))
+}
+
+func pathOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	return u.RequestURI()
+}
+
+// rawRequest are the lines of a request that say who asks for what; those that are the same every time
+// are left out.
+func rawRequest(h *trace.Hop) string {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return ""
+	}
+	lines := []string{h.Method + " " + u.RequestURI() + " HTTP/1.1", "Host: " + u.Host}
+	for _, f := range h.Sent {
+		lines = append(lines, f.Name+": "+f.Value)
+	}
+	if h.Cookie != "" {
+		lines = append(lines, "Cookie: "+h.Cookie)
+	}
+	return printable(lines)
+}
+
+// rawResponse are the status and the header of an answer.
+func rawResponse(h *trace.Hop) string {
+	lines := []string{"HTTP/1.1 " + status(h)}
+	for _, f := range h.Response.Fields {
+		lines = append(lines, f.Name+": "+f.Value)
+	}
+	return printable(lines)
+}
+
+func printable(lines []string) string {
+	for i, line := range lines {
+		lines[i] = trace.Printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// called is the name of a cookie for a person: one may have none.
+func called(name string) string {
+	if name == "" {
+		return "(nameless)"
+	}
+	return name
+}
+
+func choose(yes bool, whenYes, whenNo string) string {
+	if yes {
+		return whenYes
+	}
+	return whenNo
+}

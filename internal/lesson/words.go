@@ -1,0 +1,52 @@
+package lesson
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// words are the texts of texts.json that a run is told with. Names in braces stand for what the run has.
+type words struct {
+	Run      map[string]string      `json:"run"`
+	Attacker map[string]string      `json:"attacker"`
+	Switches map[string]switchWords `json:"switches"`
+}
+
+type switchWords struct {
+	Label  string            `json:"label"`
+	About  string            `json:"about"`
+	Values map[string]string `json:"values"`
+}
+
+func readWords(file []byte) (*words, error) {
+	w := &words{}
+	if err := json.Unmarshal(file, w); err != nil {
+		return nil, fmt.Errorf("reading the texts of the lab: %w", err)
+	}
+	return w, nil
+}
+
+// run is a text about a run; pairs are names in braces and what stands for them. A text that is not there
+// is its key, which a test looks for.
+func (w *words) run(key string, pairs ...string) string { return fill(w.Run, key, pairs) }
+
+// attacker is a text of the attacker's lane.
+func (w *words) attacker(key string, pairs ...string) string { return fill(w.Attacker, key, pairs) }
+
+func fill(from map[string]string, key string, pairs []string) string {
+	text, ok := from[key]
+	if !ok {
+		return key
+	}
+	if len(pairs) == 0 {
+		return text
+	}
+	named := make([]string, len(pairs))
+	for i, p := range pairs {
+		if named[i] = p; i%2 == 0 {
+			named[i] = "{" + p + "}"
+		}
+	}
+	return strings.NewReplacer(named...).Replace(text)
+}
