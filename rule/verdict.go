@@ -11,6 +11,10 @@ const (
 	Site    Side = "site"
 )
 
+// Path is somebody between the two, whom neither has chosen. Only a run that has such a person in it, as a
+// scenario may, tells what he did.
+const Path Side = "path"
+
 // A Question is what was decided. The words are Django's on the site's side and the RFCs' on the
 // browser's.
 type Question string
