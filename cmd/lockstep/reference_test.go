@@ -188,6 +188,7 @@ var ruleGroups = []ruleGroup{
 	{"Clearing a site's data", "The browser reads Clear-Site-Data.", []string{"clear"}},
 	{"Following redirects", "The browser goes where Location leads, or does not.", []string{"follow"}},
 	{"What is seen from outside", "What a site did that this program does not serve: told as observed, never as known.", []string{"observed"}},
+	{"Somebody on the path", "What somebody does who is between the browser and the site. Scenarios have such a person, and only they tell.", []string{"path"}},
 	{"Notes", "A note decides nothing. It stands beside a verdict and tells what else a person should know.", []string{"note"}},
 }
 

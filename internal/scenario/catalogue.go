@@ -22,7 +22,7 @@ type Catalogue struct {
 
 // NewCatalogue assembles the rules of all packages. It refuses an ID that two of them declare.
 func NewCatalogue() (*Catalogue, error) {
-	all := slices.Concat(cookie.Rules(), browser.Rules(), session.Rules(), lockstep.Rules(), trace.Rules())
+	all := slices.Concat(cookie.Rules(), browser.Rules(), session.Rules(), lockstep.Rules(), trace.Rules(), Rules())
 	slices.SortFunc(all, func(a, b rule.Rule) int { return cmp.Compare(a.ID, b.ID) })
 	for i := 1; i < len(all); i++ {
 		if all[i].ID == all[i-1].ID {

@@ -18,6 +18,7 @@ type condition struct {
 	dial        func(ctx context.Context, addr string) (net.Conn, error) // nil: to the site
 	certificate certificate
 	insecure    bool          // the browser goes on regardless
+	strips      bool          // somebody on the path asks over https what the browser asks over http
 	timeout     time.Duration // of the browser; 0: its own
 }
 
@@ -50,6 +51,7 @@ var conditions = byName(
 	condition{name: "header-too-big", dial: answering("HTTP/1.1 200 OK\r\nX-Filler: " + strings.Repeat("x", 1<<20) + "\r\n\r\n")},
 	condition{name: "certificate-unknown", certificate: unknown},
 	condition{name: "certificate-expired", certificate: expired},
+	condition{name: "stripped", strips: true},
 	condition{name: "certificate-ignored", certificate: unknown, insecure: true},
 )
 

@@ -81,6 +81,8 @@ func Commands() []Command {
 		{"then TITLE", "the same of what of that visit goes over https, when it began over http: a row of its own", parseTitle(func(w *world, title string) { w.then = title })},
 		{"as [NAME]", "the browser of somebody else from here on, with nothing in it at first; without NAME the person's again", parseAs},
 		{"steal [COOKIE]", "a cookie of the person's browser is put into the present one; without COOKIE that of the session", parseSteal},
+		{"overhear [COOKIE]", "a cookie that a request or an answer of the person's browser carried in clear is put into the present one, if any did; without COOKIE that of the session", parseOverhear},
+		{"forge URL HEADER: VALUE", "somebody else answers at exactly URL from now on, with this line: over http who is on the path, over https who owns that host; {name} is the name of the session cookie and {cookie} that of the present browser with its value; VALUE may hold Go escapes", parseForge},
 		{"login URL USER PASSWORD", "visits the page, fills in its login form and sends it; the password goes to that origin only", parseLogin},
 		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
 		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},

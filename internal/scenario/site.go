@@ -15,8 +15,12 @@ import (
 // iterations of the hasher of passwords: a scenario's account is nobody's, and ends with it.
 const iterations = 1000
 
-// open puts the site of the demo in the place of the app, with one account and everything in SQLite.
+// open puts the site of the demo in the place of the app, with one account; over real sockets everything is
+// in files of SQLite.
 func (w *world) open(name, password string) error {
+	if !w.sockets {
+		return w.openInMemory(name, password)
+	}
 	dir, err := os.MkdirTemp("", "lockstep-scenario-")
 	if err != nil {
 		return err
@@ -32,6 +36,23 @@ func (w *world) open(name, password string) error {
 		return err
 	}
 	w.closers = append(w.closers, func() { db.Close() })
+	w.store.Store = sessions
+	return w.populate(db, name, password)
+}
+
+// openInMemory is open where nothing is to be on a disk: the accounts are in SQLite still, the sessions in the
+// store that the world has.
+func (w *world) openInMemory(name, password string) error {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1) // each connection has a database of its own
+	w.closers = append(w.closers, func() { db.Close() })
+	return w.populate(db, name, password)
+}
+
+func (w *world) populate(db *sql.DB, name, password string) error {
 	accounts, err := site.OpenAccounts(w.ctx, db, site.AccountsOptions{Iterations: iterations, Now: w.now})
 	if err != nil {
 		return err
@@ -39,7 +60,7 @@ func (w *world) open(name, password string) error {
 	if _, err := accounts.Create(w.ctx, name, password); err != nil {
 		return err
 	}
-	w.store.Store, w.accounts, w.guard = sessions, accounts, nil
+	w.accounts, w.guard = accounts, nil
 	return nil
 }
 

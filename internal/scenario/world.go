@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,11 @@ type world struct {
 	from    *browser.Document // where the next visit comes from; nil: typed
 	page    *trace.Document   // where the last one ended
 
+	mu     sync.Mutex
+	forged map[string]forgery // by URL: where somebody else answers; under mu, since the server asks
+	taps   []*tap             // the connections of the visit that is being made
+	heard  map[string]heard   // by the name of a cookie, what went over such a connection in clear
+
 	authority *cert.Authority
 	handler   atomic.Pointer[http.Handler]
 	watch     trace.Watch
@@ -84,6 +90,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 		network:  conditions["ok"],
 		browsers: map[string]*browser.Browser{}, pages: map[*browser.Browser]*trace.Document{},
 		dialers: map[certificate]func(context.Context) (net.Conn, error){},
+		forged:  map[string]forgery{}, heard: map[string]heard{},
 	}
 	if o.Sockets {
 		w.started = time.Now()
@@ -235,6 +242,10 @@ func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 		return err
 	}
 	v, err := do(client)
+	w.listenIn()
+	if w.network.strips {
+		markStripped(&v)
+	}
 	w.page = client.Document
 	v.Title, v.Then, v.As = w.title, w.then, w.who
 	w.title, w.then = "", ""
@@ -423,7 +434,20 @@ func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dial(ctx)
+	conn, err := dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	host, port, _ := net.SplitHostPort(addr)
+	if w.network.strips && port != "443" { // on another port, TLS is taken for http and gets no answer
+		conn = w.strip(ctx, addr, conn)
+	}
+	if w.who != "" { // nobody has to listen to himself
+		return conn, nil
+	}
+	t := &tap{Conn: conn, host: host}
+	w.taps = append(w.taps, t)
+	return t, nil
 }
 
 // dialer starts the server that shows the kind of certificate, once.
@@ -472,6 +496,9 @@ func (w *world) listen() (net.Listener, func(context.Context) (net.Conn, error),
 func (w *world) answer(rw http.ResponseWriter, r *http.Request) {
 	if !w.sockets {
 		r.RemoteAddr = "127.0.0.1:1024"
+	}
+	if w.answerForged(rw, r) {
+		return
 	}
 	if p := w.proxy.Load(); p != nil {
 		p.handOn(r)

@@ -222,6 +222,9 @@ func condition(h *Hop) string {
 	if v, ok := h.Verdict(rule.IsSecure, ""); ok && h.Known {
 		return "request.is_secure()=" + pythonBool(v.Yes)
 	}
+	if v, ok := h.Verdict(rule.Answer, ""); ok && v.Side == rule.Path {
+		return scheme(h.URL) + ", and the site is not asked"
+	}
 	return scheme(h.URL) + " (seen from outside)"
 }
 
