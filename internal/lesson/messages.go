@@ -36,7 +36,13 @@ type exchange struct {
 	hop *trace.Hop
 }
 
-func (x *exchange) text(key string, pairs ...string) string { return x.words.run(key, pairs...) }
+func (x *exchange) text(key string, pairs ...string) string {
+	whose := "browser.person"
+	if x.who == LaneAttacker {
+		whose = "browser.attacker"
+	}
+	return x.words.run(key, append(pairs, "browser", x.words.run(whose))...)
+}
 
 // asks tells how a request comes about and how far it gets.
 func (x *exchange) asks() []Message {
@@ -64,7 +70,12 @@ const scriptMethod = "SCRIPT"
 
 func (x *exchange) request() []Message {
 	h := x.hop
-	ask := Message{From: x.who, To: LaneGate, Secure: h.Secure(), Raw: rawRequest(h)}
+	to := LaneGate
+	path, onPath := onPath(h)
+	if onPath {
+		to = LaneAttacker
+	}
+	ask := Message{From: x.who, To: to, Secure: h.Secure(), Raw: rawRequest(h)}
 	ask.Text = x.text("message.request", "method", h.Method, "url", h.URL, "cookies", x.carried())
 	v, _ := h.Verdict(rule.Connect, "")
 	if !v.Yes {
@@ -72,8 +83,11 @@ func (x *exchange) request() []Message {
 		ask.Text += x.text("message.lost")
 	}
 	all := []Message{ask}
-	if !h.Left || !h.Known {
+	switch {
+	case !h.Left || !h.Known || path.Rule == ruleForged:
 		return all
+	case path.Rule == ruleStripped:
+		all = append(all, Message{From: LaneAttacker, To: LaneGate, Secure: true, Rule: path.Rule, Text: x.text("message.strips")})
 	}
 	return append(all, x.gate()...)
 }
@@ -101,13 +115,17 @@ func (x *exchange) gate() []Message {
 	var all []Message
 	if v, ok := h.Verdict(rule.IsSecure, ""); ok {
 		key := choose(v.Yes, "message.secure", "message.not-secure")
-		if v.Yes != h.Secure() {
+		if _, ok := onPath(h); !ok && v.Yes != h.Secure() {
 			key = choose(v.Yes, "message.secure-by-proxy", "message.not-secure-behind-proxy")
 		}
 		all = append(all, x.within(LaneGate, key, v))
 	}
 	if v, ok := stopped(h); ok {
-		return append(all, x.within(LaneGate, "message.gate-"+strings.ReplaceAll(string(v.Question), " ", "-"), v))
+		key := "message.gate-" + strings.ReplaceAll(string(v.Question), " ", "-")
+		if v.Question == rule.RedirectToHTTPS && !v.Yes {
+			key = "message.gate-no-redirect"
+		}
+		return append(all, x.within(LaneGate, key, v))
 	}
 	on := Message{From: LaneGate, To: LaneApp, Secure: h.Secure(), Text: x.text("message.hands-on", "method", h.Method, "path", pathOf(h.URL))}
 	all = append(all, on)
@@ -115,7 +133,8 @@ func (x *exchange) gate() []Message {
 		if v, ok := h.Verdict(q, ""); ok {
 			key := "message." + strings.ReplaceAll(string(q), " ", "-") + choose(v.Yes, "", "-not")
 			user, _ := v.Fact("request.user")
-			all = append(all, Message{From: LaneApp, To: LaneApp, Secure: h.Secure(), Stop: !v.Yes, Rule: v.Rule, Text: x.text(key, "user", user)})
+			stop := !v.Yes && (v.Rule != ruleNoSession && q == rule.LoadSession || h.Location() != "")
+			all = append(all, Message{From: LaneApp, To: LaneApp, Secure: h.Secure(), Stop: stop, Rule: v.Rule, Text: x.text(key, "user", user)})
 		}
 	}
 	return all
@@ -123,11 +142,12 @@ func (x *exchange) gate() []Message {
 
 // stopped is the verdict by which the Guard answers a request by itself.
 func stopped(h *trace.Hop) (rule.Verdict, bool) {
-	for _, q := range []rule.Question{rule.AllowHost, rule.RedirectToHTTPS, rule.CheckCSRF} {
-		for _, v := range h.All(q) {
-			if v.Yes == (q == rule.RedirectToHTTPS) || v.Rule == "redirect-loop-forwarded" || v.Rule == "redirect-loop-repeated" {
-				return v, true
-			}
+	for _, v := range h.Verdicts {
+		switch {
+		case v.Question == rule.AllowHost && !v.Yes, v.Question == rule.CheckCSRF && !v.Yes, v.Question == rule.RedirectToHTTPS && v.Yes:
+			return v, true
+		case slices.Contains([]rule.ID{"redirect-loop-forwarded", "redirect-loop-repeated", "redirect-too-long"}, v.Rule):
+			return v, true
 		}
 	}
 	return rule.Verdict{}, false
@@ -138,10 +158,20 @@ func (x *exchange) answers() []Message {
 	h := x.hop
 	var all []Message
 	if h.Response != nil {
-		if _, byGate := stopped(h); h.Known && !byGate {
+		path, _ := onPath(h)
+		if _, byGate := stopped(h); h.Known && !byGate && path.Rule != ruleForged {
 			all = append(all, Message{From: LaneApp, To: LaneGate, Secure: h.Secure(), Text: x.text("message.app-answers", "status", status(h), "text", h.Response.Text)})
 		}
-		all = append(all, x.answer())
+		m := x.answer()
+		switch path.Rule {
+		case ruleForged:
+			m.From, m.Rule = LaneAttacker, path.Rule
+		case ruleStripped:
+			all = append(all, Message{From: LaneGate, To: LaneAttacker, Secure: true, Text: x.text("message.answers-path", "status", status(h))})
+			m.From, m.Rule = LaneAttacker, path.Rule
+			m.Text += x.text("message.stripped")
+		}
+		all = append(all, m)
 	}
 	return append(all, x.takes()...)
 }
@@ -149,29 +179,30 @@ func (x *exchange) answers() []Message {
 func (x *exchange) answer() Message {
 	h := x.hop
 	m := Message{From: LaneGate, To: x.who, Secure: h.Secure(), Stop: h.Response.Status >= 400, Raw: rawResponse(h)}
+	sets := ""
+	if names := setBy(h); len(names) > 0 {
+		sets = x.text("message.sets", "cookies", strings.Join(names, ", "))
+	}
 	key := "message.answer"
 	if h.Location() != "" {
 		key = "message.answer-redirect"
 	}
-	m.Text = x.text(key, "status", status(h), "location", h.Location(), "sets", x.sets())
+	m.Text = x.text(key, "status", status(h), "location", h.Location(), "sets", sets)
 	if v, ok := stopped(h); ok {
 		m.Rule = v.Rule
 	}
 	return m
 }
 
-// sets names the cookies that an answer sets.
-func (x *exchange) sets() string {
+// setBy names the cookies that an answer sets.
+func setBy(h *trace.Hop) []string {
 	var names []string
-	for _, f := range x.hop.Response.Fields {
+	for _, f := range h.Response.Fields {
 		if strings.EqualFold(f.Name, "Set-Cookie") {
 			names = append(names, called(cookie.Parse(f.Value).Name))
 		}
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return x.text("message.sets", "cookies", strings.Join(slices.Compact(names), ", "))
+	return slices.Compact(names)
 }
 
 // takes tells what the browser makes of an answer.

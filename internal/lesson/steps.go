@@ -37,7 +37,7 @@ func (t *teller) step(st *trace.Step) Step {
 			s.Verdicts = append(s.Verdicts, shown(p.Verdict))
 		}
 	}
-	s.Messages = t.messages(st)
+	s.Messages, s.Attacker = t.messages(st), t.seen(st)
 	return s
 }
 
@@ -63,36 +63,37 @@ func verdicts(st *trace.Step) []rule.Verdict {
 type sign struct {
 	question rule.Question
 	yes      bool
+	clear    bool // over http only
 }
 
-// signs are in the order of their weight: what ends a request, then what keeps a cookie back, then what is
-// as it should be.
+// signs are in the order of their weight: what keeps a cookie back, then what is as it should be.
 var signs = []sign{
-	{rule.Connect, false},
-	{rule.AllowHost, false},
-	{rule.CheckCSRF, false},
-	{rule.FollowRedirect, false},
-	{rule.UpgradeToHTTPS, true},
-	{rule.StoreCookie, false},
-	{rule.SendCookie, false},
-	{rule.ReadCookie, false},
-	{rule.IsAuthenticated, false},
-	{rule.RedirectToHTTPS, true},
-	{rule.IsAuthenticated, true},
-	{rule.SendCookie, true},
-	{rule.ReadCookie, true},
-	{rule.StoreHSTS, true},
-	{rule.StoreCookie, true},
-	{rule.IsSecure, true},
-	{rule.IsSecure, false},
+	{question: rule.FollowRedirect},
+	{question: rule.UpgradeToHTTPS, yes: true},
+	{question: rule.StoreCookie},
+	{question: rule.Answer, yes: true},
+	{question: rule.SendCookie},
+	{question: rule.ReadCookie},
+	{question: rule.SendCookie, yes: true, clear: true},
+	{question: rule.RedirectToHTTPS, yes: true},
+	{question: rule.IsAuthenticated, yes: true},
+	{question: rule.SendCookie, yes: true},
+	{question: rule.ReadCookie, yes: true},
+	{question: rule.StoreHSTS, yes: true},
+	{question: rule.StoreCookie, yes: true},
+	{question: rule.IsSecure, yes: true},
+	{question: rule.IsSecure},
 }
 
-// decisive is the verdict by which the row came about.
+// decisive is the verdict by which the row came about: one that ended a request, else the first of signs.
 func (t *teller) decisive(st *trace.Step) rule.Verdict {
+	if v, ok := t.ended(st); ok {
+		return v
+	}
 	all := verdicts(st)
 	for _, s := range signs {
 		i := slices.IndexFunc(all, func(v rule.Verdict) bool {
-			return v.Question == s.question && v.Yes == s.yes && t.matters(v)
+			return v.Question == s.question && v.Yes == s.yes && (!s.clear || !st.Hops()[0].Secure()) && t.matters(st, v)
 		})
 		if i >= 0 {
 			return all[i]
@@ -104,11 +105,39 @@ func (t *teller) decisive(st *trace.Step) rule.Verdict {
 	return rule.Verdict{}
 }
 
-// matters is false for what stands in most rows and decides none of them.
-func (t *teller) matters(v rule.Verdict) bool {
-	switch v.Rule {
-	case "csrf-safe-method", "follow-not-redirect", "upgrade-already-https":
-		return false
+// ended is the verdict by which a request of the step was not served, or not to who he wanted to be.
+func (t *teller) ended(st *trace.Step) (rule.Verdict, bool) {
+	if st.Half() == trace.TellsAnswer {
+		return rule.Verdict{}, false
+	}
+	for _, h := range st.Hops() {
+		if v, ok := h.Verdict(rule.Connect, ""); ok && !v.Yes {
+			return v, true
+		}
+		if v, ok := stopped(h); ok && !v.Yes {
+			return v, true
+		}
+		if v, ok := h.Verdict(rule.LoadSession, ""); ok && !v.Yes && v.Rule != ruleNoSession {
+			return v, true
+		}
+		if v, ok := h.Verdict(rule.IsAuthenticated, ""); ok && !v.Yes && h.Location() != "" {
+			return v, true
+		}
+	}
+	return rule.Verdict{}, false
+}
+
+// matters is false for what stands in most rows and decides none of them, and for what is about another
+// cookie than that of the session, when the same is asked about that.
+func (t *teller) matters(st *trace.Step, v rule.Verdict) bool {
+	switch v.Question {
+	case rule.FollowRedirect:
+		return v.Rule != "follow-not-redirect"
+	case rule.SendCookie:
+		first := st.Hops()[0]
+		if own, ok := first.Verdict(rule.SendCookie, t.session()); ok {
+			return v.Subject == t.session() && (v.Rule == own.Rule || first.Secure())
+		}
 	}
 	return true
 }
