@@ -78,6 +78,9 @@ func New(o Options) (*Library, error) {
 
 // read adds the scenario files of a folder. It reports every one that cannot be read.
 func (l *Library) read(dir fs.FS) error {
+	if _, err := fs.Stat(dir, "."); err != nil {
+		return err
+	}
 	names, err := fs.Glob(dir, "*"+ending)
 	if err != nil {
 		return err

@@ -99,10 +99,15 @@ func (t *teller) decisive(st *trace.Step) rule.Verdict {
 			return all[i]
 		}
 	}
-	if len(all) > 0 {
-		return all[0]
+	last := st.Hops()[len(st.Hops())-1]
+	if v, ok := stopped(last); ok { // an answer that sets nothing
+		return v
 	}
-	return rule.Verdict{}
+	v, _ := last.Verdict(rule.IsSecure, "")
+	if v.Rule == "" && len(last.Verdicts) > 0 {
+		v = last.Verdicts[0]
+	}
+	return v
 }
 
 // ended is the verdict by which a request of the step was not served, or not to who he wanted to be.

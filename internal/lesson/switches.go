@@ -2,6 +2,7 @@ package lesson
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -196,9 +197,9 @@ func (e entry) options(s Setup) (scenario.Options, Setup, error) {
 		}
 		clean.Switches[name] = value
 	}
-	for name, value := range s.Switches {
+	for _, name := range slices.Sorted(maps.Keys(s.Switches)) {
 		if _, ok := switchNamed(name); !ok {
-			return o, clean, &SetupError{Name: name, Value: value, Problem: "there is no such switch", Values: switchNames()}
+			return o, clean, &SetupError{Name: name, Value: s.Switches[name], Problem: "there is no such switch", Values: switchNames()}
 		}
 	}
 	return o, clean, nil
