@@ -157,6 +157,14 @@ var limitGroups = []limitGroup{
 	{"Scenarios", []limit{
 		{"internal/scenario", "maxText", "bytes", "the text of a scenario", "refused"},
 		{"internal/scenario", "maxSteps", "", "lines with commands", "refused"},
+		{"internal/scenario", "maxForged", "", "addresses at which somebody else answers", "the run ends with an error"},
+		{"internal/scenario", "maxTapped", "bytes", "of a connection, in each direction, that somebody on the path takes in", "the rest is not heard"},
+	}},
+	{"Scenarios of the lab", []limit{
+		{"internal/lesson", "maxFiles", "", "scenario files in a folder", "refused"},
+		{"internal/lesson", "maxFile", "bytes", "a scenario file", "refused"},
+		{"internal/lesson", "runTimeout", "", "for one run", "it ends with an error"},
+		{"internal/lesson", "maxRows", "", "steps of a run that are shown", "the others are left out"},
 	}},
 }
 
@@ -169,6 +177,7 @@ var untold = map[string]string{
 	"cookie maxHostRead":            "a host too long to be converted is too long anyway",
 	"django maxBase62Digits":        "digits of a date that no date has",
 	"django maxPooledBuffer":        "memory that is kept",
+	"internal/lesson maxMoments":    "how many questions are asked about a run",
 	"internal/har maxWord":          "a program's name and the like, which is cut",
 	"internal/cert maxLabel":        "of DNS",
 	"internal/cert maxNameLength":   "of DNS",

@@ -21,7 +21,7 @@ func (s *Scenario) Opening() Opening {
 		case "proxy":
 			o.Proxy, _, _ = strings.Cut(rest, " ")
 		case "visit", "lesson", "login", "post", "load":
-			for _, part := range strings.Fields(rest) {
+			for part := range strings.FieldsSeq(rest) {
 				if strings.Contains(part, "://") {
 					o.URL = part
 					break
