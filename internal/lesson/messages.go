@@ -205,41 +205,42 @@ func setBy(h *trace.Hop) []string {
 	return slices.Compact(names)
 }
 
+// takings are the texts about what the browser makes of an answer: when it takes it, and when not.
+var takings = map[rule.Question][2]string{
+	rule.StoreCookie:    {"message.stores", "message.refuses"},
+	rule.StoreHSTS:      {"message.hsts", "message.hsts-not"},
+	rule.ClearSiteData:  {"message.clears", "message.clears-not"},
+	rule.FollowRedirect: {"", "message.stays"}, // where it goes, the next message shows
+}
+
+// takingsOf are those of rules that say more.
+var takingsOf = map[rule.ID]string{
+	"store-deleted":       "message.deletes",
+	"store-delete-missed": "message.deletes-not",
+	"follow-not-redirect": "",
+}
+
 // takes tells what the browser makes of an answer.
 func (x *exchange) takes() []Message {
-	h := x.hop
 	var all []Message
-	for _, v := range h.Verdicts {
-		switch v.Question {
-		case rule.StoreCookie:
-			key := choose(v.Yes, "message.stores", "message.refuses")
-			if v.Rule == "store-deleted" {
-				key = "message.deletes"
-			}
+	for _, v := range x.hop.Verdicts {
+		both := takings[v.Question]
+		key := choose(v.Yes, both[0], both[1])
+		if own, ok := takingsOf[v.Rule]; ok {
+			key = own
+		}
+		if key != "" {
 			all = append(all, x.within(x.who, key, v, "cookie", called(v.Subject)))
-		case rule.StoreHSTS:
-			all = append(all, x.within(x.who, choose(v.Yes, "message.hsts", "message.hsts-not"), v))
-		case rule.ClearSiteData:
-			all = append(all, x.within(x.who, choose(v.Yes, "message.clears", "message.clears-not"), v))
-		case rule.FollowRedirect:
-			if !v.Yes && v.Rule != "follow-not-redirect" {
-				all = append(all, x.within(x.who, "message.stays", v))
-			}
 		}
 	}
 	return all
 }
 
-// within is a message from a lane to itself. What is refused or kept back stops there.
+// within is a message from a lane to itself. What is refused or kept back stops there; a request that is not
+// secure, or not upgraded, goes on.
 func (x *exchange) within(lane, key string, v rule.Verdict, pairs ...string) Message {
 	m := Message{From: lane, To: lane, Secure: x.hop.Secure(), Rule: v.Rule, Text: x.text(key, pairs...)}
-	switch v.Question {
-	case rule.IsSecure, rule.UpgradeToHTTPS:
-	case rule.RedirectToHTTPS:
-		m.Stop = true
-	default:
-		m.Stop = !v.Yes
-	}
+	m.Stop = !v.Yes && v.Question != rule.IsSecure || v.Yes && v.Question == rule.RedirectToHTTPS
 	return m
 }
 

@@ -33,7 +33,7 @@ var wonders = []wonder{
 		"store-secure-over-http", "store-would-overlay-secure", "store-prefix-host", "store-prefix-secure", "store-domain-mismatch",
 		"store-none-not-secure", "store-samesite-cross-site", "store-public-suffix",
 	}},
-	{key: "moment.delete-missed", question: rule.StoreCookie, yes: true, rules: []rule.ID{"store-delete-missed"}},
+	{key: "moment.delete-missed", question: rule.StoreCookie, rules: []rule.ID{"store-delete-missed"}},
 	{key: "moment.upgrade", question: rule.UpgradeToHTTPS, yes: true, rules: []rule.ID{"upgrade-hsts", "upgrade-preloaded"}},
 	{key: "moment.unknown-session", question: rule.LoadSession, rules: []rule.ID{"session-unknown-key"}},
 	{key: "moment.key-cycled", question: rule.SaveSession, yes: true, note: "note-session-key-cycled"},
@@ -53,7 +53,7 @@ var wonders = []wonder{
 
 // moments are the questions of the lesson about itself, and of any other run those that its verdicts
 // raise, in the order of the steps.
-func (t *teller) moments(steps []Step) []Moment {
+func (t *teller) moments() []Moment {
 	all := []Moment{}
 	if len(t.story.Moments) > 0 {
 		for _, m := range t.story.Moments {

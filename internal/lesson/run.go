@@ -59,7 +59,7 @@ func (l *Library) tell(e entry, result scenario.Result) *Run {
 		run.Steps = append(run.Steps, t.step(&story.Steps[i]))
 	}
 	run.Tracker = t.track(e.shows)
-	run.Moments = t.moments(run.Steps)
+	run.Moments = t.moments()
 	for i := range run.Steps {
 		run.Text = append(run.Text, t.paragraph(&run.Steps[i], run.Moments))
 	}

@@ -386,3 +386,26 @@ func TestOwnFiles(t *testing.T) {
 		t.Error("a folder that is not there is taken")
 	}
 }
+
+// The page about scenario files names every switch and every variable.
+func TestTheDocumentNamesThem(t *testing.T) {
+	page, err := os.ReadFile("../../docs/how-to/add-a-scenario.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{}
+	for _, sw := range library(t).Switches("") {
+		names = append(names, sw.Name)
+		if sw.Label == "" || sw.About == "" {
+			t.Errorf("the switch %s is not told", sw.Name)
+		}
+	}
+	for _, v := range run(t, lesson.Setup{}).Tracker {
+		names = append(names, strings.TrimPrefix(v.Name, "cookie sessionid"))
+	}
+	for _, name := range names {
+		if !strings.Contains(string(page), "`"+name+"`") && name != "" {
+			t.Errorf("it does not name %s", name)
+		}
+	}
+}

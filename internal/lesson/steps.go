@@ -135,16 +135,12 @@ func (t *teller) ended(st *trace.Step) (rule.Verdict, bool) {
 // matters is false for what stands in most rows and decides none of them, and for what is about another
 // cookie than that of the session, when the same is asked about that.
 func (t *teller) matters(st *trace.Step, v rule.Verdict) bool {
-	switch v.Question {
-	case rule.FollowRedirect:
+	if v.Question != rule.SendCookie {
 		return v.Rule != "follow-not-redirect"
-	case rule.SendCookie:
-		first := st.Hops()[0]
-		if own, ok := first.Verdict(rule.SendCookie, t.session()); ok {
-			return v.Subject == t.session() && (v.Rule == own.Rule || first.Secure())
-		}
 	}
-	return true
+	first := st.Hops()[0]
+	own, asked := first.Verdict(rule.SendCookie, t.session())
+	return !asked || v.Subject == t.session() && (v.Rule == own.Rule || first.Secure())
 }
 
 // truth is what the condition of the row was. The lesson's third is about the cookie that is set.
@@ -190,16 +186,25 @@ func (t *teller) paragraph(s *Step, moments []Moment) string {
 	if s.Condition != "-" {
 		parts = append(parts, t.words.run("text.condition", "condition", s.Condition))
 	}
-	if r, ok := t.lookup(s.Rule); ok {
-		parts = append(parts, r.Sentence)
+	said := map[string]bool{}
+	add := func(texts ...string) {
+		for _, text := range texts {
+			if !said[text] {
+				said[text] = true
+				parts = append(parts, text)
+			}
+		}
 	}
 	for _, m := range moments {
 		if m.Step == s.Number {
-			parts = append(parts, m.Question, m.Answer)
+			add(m.Question, m.Answer)
 		}
 	}
+	if r, ok := t.lookup(s.Rule); ok && !slices.ContainsFunc(moments, func(m Moment) bool { return m.Step == s.Number && m.Rule == s.Rule }) {
+		add(r.Sentence)
+	}
 	for _, a := range s.Attacker {
-		parts = append(parts, a.Text)
+		add(a.Text)
 	}
 	return strings.Join(parts, " ")
 }
