@@ -2,44 +2,27 @@ package lesson_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/lockstep-http/lockstep/internal/lesson"
 )
 
-// A file of any bytes is read or refused with its name, and what is read keeps what a scenario promises.
+// A file of any bytes is read or refused, and what is read has what a scenario promises.
 func FuzzScenarioFile(f *testing.F) {
 	for _, s := range library(f).Scenarios() {
 		f.Add(s.Text)
 	}
 	f.Add("# T\n# Predict: x?\n# Switches:\n# Attacker: yes\n# Shows: csrf\nvisit https://shop.test/\n")
 	f.Add("#\n#\n# \xff\n#Predict: \n")
-	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text string) {
-		if err := os.WriteFile(filepath.Join(dir, "own.scenario"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		l, err := lesson.New(lesson.Options{Dir: dir})
-		if err != nil {
-			if !strings.Contains(err.Error(), "own.scenario") {
-				t.Fatalf("the error does not name the file: %v", err)
-			}
-			return
-		}
-		s, ok := l.Scenario("own")
-		if !ok || s.Title == "" || s.Question == "" {
+		s, err := lesson.Read("own", text)
+		if err == nil && (s.Title == "" || s.Question == "" || s.Text == "") {
 			t.Fatalf("read without a title or a question: %+v", s)
-		}
-		if len(l.Switches("own")) == 0 {
-			t.Fatal("it has no switches")
 		}
 	})
 }
 
-// What a scenario file says is run or refused, never a panic: the head and the opening of a file may say anything.
+// A setup may name anything: it is run, or refused as one that a person can mend.
 func FuzzSetup(f *testing.F) {
 	l := library(f)
 	for _, sw := range l.Switches("") {
