@@ -41,6 +41,7 @@ type Library struct {
 	catalogue *scenario.Catalogue
 	all       []entry // the lesson first
 	words     *words
+	kept      keptRuns // that questions were made from
 }
 
 // An entry is a scenario, read.

@@ -13,7 +13,7 @@ const (
 // right one, another for a wrong one, in which it would be true.
 type Question struct {
 	ID       string   `json:"id"`   // stable for the same seed and files
-	Kind     string   `json:"kind"` // predict, visual, practice, test
+	Kind     string   `json:"kind"` // predict, visual, practice, test, quiz
 	Grade    string   `json:"grade"`
 	Text     string   `json:"text"`
 	Setup    Setup    `json:"setup"`
@@ -35,6 +35,7 @@ type Option struct {
 	Setup *Setup `json:"setup,omitempty"` // the run in which it is true; nil: in none that could be found, and Why says so
 	Step  int    `json:"step,omitempty"`  // where it shows
 	Why   string `json:"why"`             // what that run shows
+	Look  *Setup `json:"look,omitempty"`  // of a wrong one without Setup: the run that shows that it is wrong
 }
 
 // A Course is what the lesson has of its own, beyond its run.
