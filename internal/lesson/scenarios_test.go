@@ -44,6 +44,7 @@ func TestScenariosAreThere(t *testing.T) {
 		"lesson", "login-over-http", "hsts", "redirect-loop", "cross-site-post-stopped", "cross-site-post-not-stopped",
 		"http-overwrites-a-cookie", "subdomain-tosses-a-cookie", "session-fixation", "oauth-callback",
 		"logout-that-does-not-delete", "localhost", "stolen-cookie", "stolen-cookie-secure", "sslstrip",
+		"two-cookies", "cookie-from-before", "cookie-by-other-code",
 	}
 	l := library(t)
 	var got []string
