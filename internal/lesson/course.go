@@ -207,7 +207,7 @@ func secureInClear(cookie string) check {
 			if ok {
 				shown = answer{step: number, rule: v.Rule}
 			}
-			if c == inClear && v.fact("secure-only-flag") == "true" {
+			if c == bare && v.fact("secure-only-flag") == "true" {
 				return true, shown
 			}
 		}

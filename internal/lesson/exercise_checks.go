@@ -17,7 +17,7 @@ func keepsOffHTTP(cookie string) check {
 		var shown answer
 		for _, number := range r.own() {
 			c, v, ok := r.at(number).onHTTP(cookie)
-			if c == inClear {
+			if c == bare {
 				return false, answer{step: number, rule: v.Rule}
 			}
 			if ok {

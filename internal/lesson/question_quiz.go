@@ -74,10 +74,29 @@ func (l *Library) changed(ctx context.Context, g *ground) (Question, bool, error
 // same Setup.
 func (l *Library) Quiz(ctx context.Context, s Setup) ([]Question, error) { return l.quiz(ctx, s, 0) }
 
-// Seeded returns the same questions with options drawn from a seed.
-func (l *Library) Seeded(ctx context.Context, s Setup, seed uint64) ([]Question, error) {
-	return l.quiz(ctx, s, seed)
+// Draw returns at most so many of the questions about a run, of some grades, drawn by a seed: no template
+// comes again before all have come. The same seed draws the same.
+func (l *Library) Draw(ctx context.Context, s Setup, seed uint64, grades []string, most int) ([]Question, error) {
+	all, err := l.quiz(ctx, s, seed)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(q Question) bool { return !slices.Contains(grades, q.Grade) })
+	slices.SortFunc(all, func(a, b Question) int { return cmp.Compare(lot(seed, a.ID), lot(seed, b.ID)) })
+	turn := make(map[string]int, len(all)) // of a question within its template
+	used := map[string]int{}
+	for i := range all {
+		turn[all[i].ID] = used[all[i].template()]
+		used[all[i].template()]++
+	}
+	slices.SortStableFunc(all, func(a, b Question) int { return cmp.Compare(turn[a.ID], turn[b.ID]) })
+	all = all[:min(len(all), most)]
+	slices.SortStableFunc(all, func(a, b Question) int { return cmp.Compare(weight[a.Grade], weight[b.Grade]) })
+	return all, nil
 }
+
+// weight puts grades in order.
+var weight = map[string]int{Easy: 0, Medium: 1, Hard: 2}
 
 func (l *Library) quiz(ctx context.Context, s Setup, seed uint64) ([]Question, error) {
 	g, err := l.ground(ctx, s)

@@ -131,11 +131,11 @@ func (v Verdict) inClear() bool { return v.Yes && v.fact("secure connection") ==
 type carriage string
 
 const (
-	absent  carriage = "absent" // there is no such cookie to send
-	kept    carriage = "kept"   // the browser has it and keeps it back
-	sealed  carriage = "sealed" // over https, or within one machine
-	inClear carriage = "clear"  // over http
-	mixed   carriage = "mixed"  // a later request of the step otherwise than the first
+	absent carriage = "absent" // there is no such cookie to send
+	kept   carriage = "kept"   // the browser has it and keeps it back
+	sealed carriage = "sealed" // over https, or within one machine
+	bare   carriage = "clear"  // over http
+	mixed  carriage = "mixed"  // a later request of the step otherwise than the first
 )
 
 // sends are the verdicts on a cookie that the column "Cookie sent" is about: over http those of the first
@@ -165,7 +165,7 @@ func (s *Step) carries(cookie string) (carriage, Verdict) {
 	case !asked:
 		return absent, v
 	case v.inClear():
-		return inClear, v
+		return bare, v
 	case v.Yes:
 		return sealed, v
 	}
@@ -195,7 +195,7 @@ func (s *Step) onHTTP(cookie string) (c carriage, v Verdict, ok bool) {
 			continue
 		}
 		if asked.Yes {
-			return inClear, asked, true
+			return bare, asked, true
 		}
 		c, v, ok = kept, asked, true
 	}

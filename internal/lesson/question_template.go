@@ -122,7 +122,7 @@ func leak(g *ground) (all []ask) {
 			if !ok {
 				v, ok = yesFirst(s.all(rule.SendCookie, name))
 			}
-			v.Yes = c == inClear
+			v.Yes = c == bare
 			return v, ok
 		})
 		all = append(all, ask{subject: name, with: []string{"cookie", name}, answer: answers, near: g.steps()})
@@ -555,7 +555,7 @@ func whichSwitch(g *ground) (all []ask) {
 				}
 				return c, answer{step: number, rule: v.Rule}
 			}
-			for _, wanted := range []carriage{inClear, sealed, kept} {
+			for _, wanted := range []carriage{bare, sealed, kept} {
 				if now, _ := is(g.base); now == wanted || now == mixed {
 					continue
 				}
