@@ -96,6 +96,9 @@ func (s *Site) finish(rec *record, status int, next cookieHash) {
 	if rec.ends != "" {
 		s.feeds.end(rec.ends)
 	}
+	if s.config.Told != nil && !rec.hidden {
+		s.config.Told(rec.entry.report())
+	}
 	rec.entry = new(entry) // what is in a feed does not change, whatever the handler left running
 }
 

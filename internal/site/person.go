@@ -17,6 +17,10 @@ type Config struct {
 	SessionCookie string           // its name
 	Logger        *slog.Logger     // nil discards
 	Now           func() time.Time // nil: time.Now
+
+	// Told is called with each request that the page of verdicts is for, of whatever session, when it has
+	// been answered. It is called from many goroutines. nil: nobody is told.
+	Told func(Report)
 }
 
 // A Site is the site for a person's browser: a counter, accounts with a page that needs a login, and a

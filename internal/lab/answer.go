@@ -1,0 +1,139 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/lockstep-http/lockstep/internal/lesson"
+)
+
+// Limits of what is sent to the lab.
+const (
+	maxAsked  = 64 << 10 // bytes of a question: a setup, an answer
+	maxPasted = 16 << 20 // bytes of what is pasted, as JSON
+)
+
+// A trouble is why a request is not answered as it was meant, and what a person can do.
+type trouble struct {
+	status int
+	text   string
+	hint   string
+}
+
+func (t *trouble) Error() string { return t.text }
+
+// retryAfter is how many seconds a page waits before it asks again.
+const retryAfter = "2"
+
+func (t *trouble) write(w http.ResponseWriter) {
+	if t.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	writeJSON(w, t.status, struct {
+		Error string `json:"error"`
+		Hint  string `json:"hint"`
+	}{t.text, t.hint})
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	if err := enc.Encode(value); err != nil { // no value that is sent from here does this
+		http.Error(w, `{"error":"the answer could not be written","hint":""}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = body.WriteTo(w) // a page that has gone needs no answer
+}
+
+// answer makes a handler of what answers with a value, or with an error.
+func (s *Server) answer(get func(r *http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxPasted)
+		value, err := get(r)
+		if err != nil {
+			troubleOf(err).write(w)
+			return
+		}
+		writeJSON(w, http.StatusOK, value)
+	}
+}
+
+// troubleOf tells an error to a person.
+func troubleOf(err error) *trouble {
+	var (
+		known *trouble
+		setup *lesson.SetupError
+	)
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &setup):
+		return &trouble{http.StatusUnprocessableEntity, setup.Error(), "take one of the values that the page offers"}
+	case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
+		return &trouble{http.StatusServiceUnavailable, errBusy.Error(), "wait a moment, then try again; closing other pages of the lab helps"}
+	case errors.Is(err, context.Canceled):
+		return &trouble{http.StatusServiceUnavailable, "the page has gone", "ask again"}
+	}
+	return &trouble{http.StatusInternalServerError, err.Error(), "reload the page; if it stays so, the scenario's file may be at fault"}
+}
+
+// read reads the body as JSON of one value without unknown fields, of so many bytes at most.
+func read(r *http.Request, most int64, into any) error {
+	text, err := io.ReadAll(io.LimitReader(r.Body, most+1))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) || int64(len(text)) > most {
+		return &trouble{http.StatusRequestEntityTooLarge, fmt.Sprintf("that is more than the lab takes here, which is %s", size(most)), "send less; a recording is smaller without the bodies of answers"}
+	}
+	if err != nil {
+		return &trouble{http.StatusBadRequest, "what was sent did not arrive whole", "send it again"}
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return notUnderstood(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return notUnderstood(errors.New("something follows the value"))
+	}
+	return nil
+}
+
+// notUnderstood repeats nothing of what was sent, which may be a secret.
+func notUnderstood(err error) *trouble {
+	text := "what was sent is not the JSON that is expected"
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) && kind.Field != "" {
+		text += ": field " + shorten(kind.Field)
+	}
+	return &trouble{http.StatusBadRequest, text, "reload the page, which may be older than the program"}
+}
+
+func size(bytes int64) string {
+	if bytes >= 1<<20 {
+		return fmt.Sprintf("%d MB", bytes>>20)
+	}
+	return fmt.Sprintf("%d KB", bytes>>10)
+}
+
+// nothing answers for what is not there.
+func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
+	t := &trouble{http.StatusNotFound, fmt.Sprintf("there is nothing at %q", shorten(r.URL.Path)), "open " + s.origins[0] + "/"}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		t.status, t.text = http.StatusMethodNotAllowed, "this cannot be asked with "+shorten(r.Method)
+	}
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		t.write(w)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(t.status)
+	fmt.Fprintf(w, "%s\nhint: %s\n", t.text, t.hint)
+}
