@@ -13,13 +13,16 @@ FUZZTIME ?= 15s
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build test setup format vet lint race fuzz cover bench clean go
+.PHONY: help demo lab build test setup format vet lint race fuzz cover bench clean go
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## build bin/lockstep and run the lesson
 	@bin/lockstep demo
+
+lab: build ## build bin/lockstep and serve the lab on http://localhost:8400
+	@bin/lockstep lab
 
 build: go ## build bin/lockstep
 	@echo "building bin/lockstep (the first time takes up to a minute)"

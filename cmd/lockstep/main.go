@@ -6,6 +6,7 @@
 //	lockstep check [-|FILE]       the settings of a Django project, executed and audited
 //	lockstep settings             them as Lockstep's TOML
 //	lockstep explain [RULE|LINE]  a rule: source, sentence, fix, and its scenario run now; or a Set-Cookie line
+//	lockstep lab                  the lesson as a page, to run, change and run again
 //	lockstep version              what the program was built from
 //
 // Its manners are those of a terminal program: results go to standard output and everything else to
@@ -63,6 +64,7 @@ type commands struct {
 	Check    checkCommand    `cmd:"" help:"Run the settings of a Django project and audit them: Django's own checks and those that it lacks, each with the step that shows the harm, and the patch."`
 	Explain  explainCommand  `cmd:"" help:"Explain a rule: where it is written, how to fix what it refuses, and its scenario, run now. Without a rule, list them."`
 	Settings settingsCommand `cmd:"" help:"Write the settings of a Django project as Lockstep's TOML."`
+	Lab      labCommand      `cmd:"" help:"Serve the lab: a page on which the lesson and other scenarios are run, changed and run again."`
 	Version  versionCommand  `cmd:"" help:"Print what this program was built from."`
 }
 

@@ -124,38 +124,11 @@ func (c *demoCommand) up(ctx context.Context, l net.Listener, h http.Handler, en
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a browser that declines the certificate
 	}
 	server.RegisterOnShutdown(ending)
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer cancel()
-		if server.Shutdown(ending) != nil {
-			server.Close()
-		}
-	})
-	err := server.Serve(l)
-	if !stop() { // Serve returns as soon as it is being stopped
-		<-ended
-	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return serveUntil(ctx, server, l)
 }
 
 func (c *demoCommand) address() (host string, port int, err error) {
-	listen := cmp.Or(c.Listen, "localhost:8443")
-	host, text, err := net.SplitHostPort(listen)
-	if err == nil {
-		port, err = strconv.Atoi(text)
-	}
-	if err != nil || port < 0 || port > 65535 {
-		return "", 0, &usageError{fmt.Errorf("--listen %q is not HOST:PORT with a port up to 65535", listen), "such as --listen localhost:8443"}
-	}
-	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
-		return "", 0, &usageError{fmt.Errorf("--listen %q is not on loopback", listen), "the demo's site is for this machine only: --listen localhost:8443"}
-	}
-	return host, port, nil
+	return loopbackAddress(cmp.Or(c.Listen, "localhost:8443"), "the demo's site is for this machine only: --listen localhost:8443")
 }
 
 func (c *demoCommand) announce(p *program, kept *state, password, host string, asked, taken int) {

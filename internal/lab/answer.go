@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,13 +77,21 @@ func troubleOf(err error) *trouble {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &setup):
-		return &trouble{http.StatusUnprocessableEntity, setup.Error(), "take one of the values that the page offers"}
+		return setupTrouble(setup)
 	case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
 		return &trouble{http.StatusServiceUnavailable, errBusy.Error(), "wait a moment, then try again; closing other pages of the lab helps"}
 	case errors.Is(err, context.Canceled):
 		return &trouble{http.StatusServiceUnavailable, "the page has gone", "ask again"}
 	}
 	return &trouble{http.StatusInternalServerError, err.Error(), "reload the page; if it stays so, the scenario's file may be at fault"}
+}
+
+// setupTrouble says what in a setup is wrong. The value is shortened, for anything may have been asked for.
+func setupTrouble(e *lesson.SetupError) *trouble {
+	told := *e
+	told.Value = shorten(told.Value)
+	told.Hint = ""
+	return &trouble{http.StatusUnprocessableEntity, told.Error(), cmp.Or(e.Hint, "take one of the values that the page offers")}
 }
 
 // read reads the body as JSON of one value without unknown fields, of so many bytes at most.
