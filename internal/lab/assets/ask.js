@@ -15,18 +15,19 @@ function under(setup) {
   return el("p.fine", null, t("under", title), " ", all.map((one) => [one, " "]));
 }
 
-/** A button for hints, one at a time. */
+/** Hints, one at a time: the button that asks for the next, and where they appear. */
 export function hints(all) {
-  if (!all?.length) return null;
+  if (!all?.length) return [];
   let shown = 0;
-  const box = el("div", { role: "status" });
+  const box = el("div.hints", { role: "status" });
   const more = button(t("hint", all.length), () => {
+    if (shown === all.length) return;
     box.append(el("p.hint", null, el("strong", null, t("hint-n", shown + 1)), " ", all[shown]));
     shown++;
     more.textContent = t("hint", all.length - shown);
-    more.disabled = shown === all.length;
+    more.setAttribute("aria-disabled", String(shown === all.length));
   });
-  return el("div.hints", null, more, box);
+  return [more, box];
 }
 
 /** What there is to say when the answer is known. */
@@ -42,10 +43,11 @@ function explained(q) {
 }
 
 /** What to say of the option that was taken. */
-function verdictOn(option) {
+function verdictOn(option, more) {
+  const run = !option.right && option.setup && button(t("show-true"), () => acts.show(option.setup, option.step || 1));
   return el(`div.verdict-on.${option.right ? "yes" : "no"}`, null,
     el("p", null, el("strong", null, el("span", { "aria-hidden": "true" }, option.right ? "✓ " : "✗ "), t(option.right ? "right" : "wrong")), " ", option.why),
-    !option.right && option.setup && el("p.acts", null, button(t("show-true"), () => acts.show(option.setup, option.step || 1))));
+    (run || more) && el("p.acts", null, run, more));
 }
 
 let names = 0;
@@ -65,6 +67,7 @@ const chosen = (form) => Number(form.querySelector("input:checked")?.value ?? -1
 export function question(q, { done, quiet, label, skip } = {}) {
   const feedback = el("div.feedback", { role: "status" });
   const teach = acts.state().teach && !quiet;
+  const [hint, said] = q.kind !== "predict" && !quiet ? hints(q.hints) : [];
   const check = el("button.main", { type: "submit" }, label || t(teach ? "show-answer" : "check"));
   const form = el("form.question", {
     onsubmit: (event) => {
@@ -81,19 +84,24 @@ export function question(q, { done, quiet, label, skip } = {}) {
   },
   el("fieldset", null, el("legend", null, q.grade && !quiet && q.kind !== "predict" && el("span.grade", null, t(`grade-${q.grade}`)), el("span", null, q.text)),
     under(q.setup || {}), options(q)),
-  el("p.acts", null, check, skip), q.kind !== "predict" && !quiet && hints(q.hints), feedback);
+  el("p.acts", null, check, hint, skip), said, feedback);
   return form;
 }
 
 function answered(q, taken, feedback) {
-  const right = q.options.findIndex((o) => o.right);
   const option = q.options[taken];
   if (option) keep((kept) => { kept.answered[q.id] = kept.answered[q.id] || option.right; });
   if (option && !option.right) {
-    fill(feedback, verdictOn(option), el("p.acts", null, button(t("show-answer"), () => fill(feedback, verdictOn(q.options[right]), explained(q)))));
+    fill(feedback, verdictOn(option, button(t("show-answer"), () => answerOf(q, feedback))));
     return;
   }
-  fill(feedback, option ? verdictOn(option) : el("p", null, el("strong", null, t("answer-is")), " ", q.options[right].text, ". ", q.options[right].why), explained(q));
+  if (option) fill(feedback, verdictOn(option), explained(q));
+  else answerOf(q, feedback);
+}
+
+function answerOf(q, feedback) {
+  const right = q.options.find((o) => o.right);
+  fill(feedback, el("p", null, el("strong", null, t("answer-is")), ` ${right.text} `, right.why), explained(q));
 }
 
 // Predict, run, compare, explain, change one thing.
@@ -168,11 +176,12 @@ export function exercise(body, e, leave) {
       notice(error);
     }
   };
+  const [hint, said] = hints(e.hints);
   const form = el("form.question", { onsubmit: (event) => { event.preventDefault(); hand(); } },
     line && el("p.field", null, el("label", { for: "line-answer" }, t("line-label", e.url || "")), line), place,
     e.kind === "settings" && el("p", null, t("settings-how")),
-    el("p.acts", null, el("button.main", { type: "submit" }, t("hand-in")), button(t("exercise-leave"), leave)),
-    hints(e.hints), feedback);
+    el("p.acts", null, el("button.main", { type: "submit" }, t("hand-in")), hint, button(t("exercise-leave"), leave)),
+    said, feedback);
   fill(body, el("h3", { tabindex: "-1", id: "exercise-title" }, el("span.grade", null, t(`grade-${e.grade}`)), e.title), paragraphs(e.text),
     el("h4", null, t("goals")), list(e.goals), form,
     el("details", null, el("summary", null, t("one-solution")), el("p", null, solution(e.solution)), e.kind === "settings" && el("p.acts", null, button(t("try-solution"), () => acts.turn(e.solution.switches || {})))));
@@ -186,6 +195,7 @@ function solution(answer) {
 
 function judged(feedback, e, j) {
   if (j.solved) keep((kept) => { kept.solved[e.id] = true; });
+  acts.goals(j.goals);
   fill(feedback, el("p", null, el(`strong.${j.solved ? "yes" : "no"}`, null, j.solved ? t("exercise-solved") : t("exercise-not-yet"))),
     el("ul.goals", null, j.goals.map((g) => el("li", null, el(`span.mark.${g.met ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, g.met ? "✓ " : "✗ "), t(g.met ? "met" : "not-met")), " ", g.text, g.why ? [" ", el("span.fine", null, g.why)] : "", " ", g.step > 0 && j.run && button(t("look", g.step), () => acts.show(j.run.setup, g.step), { class: "go" }), " ", ruleButton(g.rule)))),
     j.line && tokens(j.line));

@@ -75,8 +75,6 @@ async function enter(seen) {
     const exercise = exerciseNow();
     if (seen || exercise || state.view !== "flow") {
       await rerun(false);
-      if (!seen) go(1, false, true);
-      hide(false);
       return;
     }
     const questions = await ask("/api/predict", setup());
@@ -126,7 +124,8 @@ async function rerun(announce) {
     return;
   }
   draw();
-  go(Math.min(Math.max(state.step, 1), steps().length), false, true);
+  hide(false);
+  go(state.step, false, true);
   if (announce) say(shown.changes.length ? t("changes", shown.changes.length) : t("difference-none"));
 }
 
@@ -241,10 +240,14 @@ function controlsOf() {
   $("back").hidden = !before;
 }
 
-function goalOf() {
+/** Shows the goals of an exercise beside the switches, and, once judged, which are met. */
+function goalOf(judged) {
   const e = exerciseNow();
   $("goal").hidden = !e;
-  if (e) fill($("goal"), el("h3", null, t("goal")), list(e.goals));
+  if (!e) return;
+  fill($("goal"), el("h3", null, t("goal")), judged
+    ? el("ul.goals", null, judged.map((g) => el("li", null, el(`span.mark.${g.met ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, g.met ? "✓ " : "✗ "), t(g.met ? "met" : "not-met")), " ", g.text)))
+    : list(e.goals));
 }
 
 // Views.
@@ -304,6 +307,7 @@ function viewOf() {
   }
   for (const name of views) if (panels[name]) $(name).hidden = name !== state.view;
   document.body.dataset.view = state.view;
+  $("intro").hidden = !(state.view in sections);
   if (!(state.view in sections)) $("predict").hidden = true;
   goalOf();
   Promise.resolve(panels[state.view]?.()).catch(notice);
@@ -491,6 +495,7 @@ async function start() {
     show: showSetup, state: () => state, first: () => library.scenarios[0].name,
     title: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name))?.title || name,
     values: (names) => Object.fromEntries(names.map((name) => [name, state.switches[name] ?? switches().find((s) => s.name === name)?.default ?? ""])),
+    goals: goalOf,
     turn: (all) => { state.switches = { ...state.switches, ...all }; mend(state); controlsOf(); rerun(true); },
   });
   useOwn({ setup });

@@ -42,7 +42,7 @@ function showLine({ line }) {
     tokens({ tokens: line.tokens, stored: line.verdict.yes, rule: line.verdict.rule }),
     line.asked?.length > 0 && [el("h4", null, t("goes-where")), table("diff", t("goes-where"), [t("request"), t("sent"), t("rule")],
       line.asked.map((a) => [`${a.what}: ${a.method} ${a.url}`, yesNo(a.verdict.yes), ruleButton(a.verdict.rule) || ""]))],
-    el("h4", null, t("browsers")), table("diff", t("browsers"), [t("profile"), t("stored"), t("rule")], line.profiles.map((p) => [p.profile, yesNo(p.verdict.yes), ruleButton(p.verdict.rule) || ""])),
+    el("h4", null, t("browsers")), table("diff", t("browsers"), [t("profile"), t("stored"), t("rule")], line.profiles.map((p) => [t(`profile-${p.profile}`), yesNo(p.verdict.yes), ruleButton(p.verdict.rule) || ""])),
   ];
 }
 

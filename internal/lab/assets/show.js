@@ -110,10 +110,13 @@ export function writeTracker(run, all) {
 
 // This step.
 
+const sign = (yes) => el(`span.mark.${yes ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, yes ? "✓ " : "✗ "), t(yes ? "yes" : "no"));
+
 function verdict(v) {
-  return el(`li.verdict.${v.yes ? "yes" : "no"}`, null,
-    el("p", null, el("span.side", null, t(v.side === "browser" ? "lane-browser" : "site")), " ", v.question, v.subject ? [" ", code(v.subject)] : "", " ", el(`span.mark.${v.yes ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, v.yes ? "✓ " : "✗ "), t(v.yes ? "yes" : "no")), " ", ruleButton(v.rule)),
-    (v.also || []).concat(v.notes || []).length > 0 && el("p.fine", null, t("also"), " ", (v.also || []).concat(v.notes || []).map((id) => [ruleButton(id), " "])));
+  const others = (v.also || []).concat(v.notes || []);
+  return el("li", null, el("span.side", null, t(v.side === "browser" ? "lane-browser" : "site")),
+    el("span", null, v.question, v.subject ? [" ", code(v.subject)] : ""), sign(v.yes),
+    el("span.by", null, ruleButton(v.rule), others.length > 0 && el("span.fine", null, " ", t("also"), " ", others.map((id) => [ruleButton(id), " "]))));
 }
 
 function attackers(seen) {
@@ -124,17 +127,21 @@ function attackers(seen) {
 /** Tells one step in full. */
 export function writeNow(step, attacker) {
   const raw = (step.messages || []).filter((m) => m.raw);
+  const all = step.verdicts || [];
+  const first = all.filter((v) => telling(v, step));
+  const rest = all.filter((v) => !first.includes(v));
   fill($("now-body"),
     el("p.say", null, step.say || step.result),
-    step.verdicts?.length > 0 && el("ul.verdicts", null, step.verdicts.filter(telling).map(verdict)),
-    step.verdicts?.some((v) => !telling(v)) && el("details", null, el("summary", null, t("more-verdicts", step.verdicts.filter((v) => !telling(v)).length)), el("ul.verdicts", null, step.verdicts.filter((v) => !telling(v)).map(verdict))),
+    first.length > 0 && el("ul.verdicts", null, first.map(verdict)),
     attacker && step.attacker?.length > 0 && attackers(step.attacker),
+    rest.length > 0 && el("details", null, el("summary", null, t("more-verdicts", rest.length)), el("ul.verdicts", null, rest.map(verdict))),
     raw.length > 0 && el("details", null, el("summary", null, t("raw")),
       raw.map((m) => el("figure", null, el("figcaption.fine", null, `${t(`lane-${m.from}`)} → ${t(`lane-${m.to}`)}`), el("pre", { tabindex: "0", role: "region", "aria-label": t("raw") }, m.raw)))));
 }
 
-const quiet = ["send header", "set cookie", "save session", "load session"];
-const telling = (v) => !quiet.includes(v.question);
+// What seldom decides, and what it says when it does not.
+const usual = { "send header": null, "set cookie": null, "save session": null, "load session": null, "connect": true, "allow host": true, "upgrade to https": false };
+const telling = (v, step) => v.rule === step.rule || !(v.question in usual) || (usual[v.question] !== null && usual[v.question] !== v.yes);
 
 // Moments, difference, transcript.
 
