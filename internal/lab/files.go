@@ -118,3 +118,6 @@ func serve(w http.ResponseWriter, r *http.Request, tag string, data []byte) {
 	}
 	http.ServeContent(w, r, "", noTime, bytes.NewReader(data))
 }
+
+// maxWeight is how many bytes the page, its style, its scripts and its texts may have together.
+const maxWeight = 150_000

@@ -2,7 +2,8 @@
 // run; light() then moves the one current step through all of them.
 import { $, t, el, svg, fill, button, unseen, code, list, table } from "./dom.js";
 
-const lanes = ["browser", "gate", "app", "attacker"];
+// Who listens sits between browser and gate, and sees what goes by.
+const lanesOf = (attacker) => (attacker ? ["browser", "attacker", "gate", "app"] : ["browser", "gate", "app"]);
 
 let at; // what the page does: go(step), rule(id)
 export const useActs = (acts) => { at = acts; };
@@ -21,15 +22,20 @@ function arrow(message, where) {
   const [from, to] = [where.indexOf(message.from), where.indexOf(message.to)];
   const [low, high] = [Math.min(from, to), Math.max(from, to)];
   const self = from === to;
-  const most = where.length * 2 + 1;
-  const start = self ? Math.min(Math.max(2 * low, 1), most - 3) : 2 * low + 2;
-  const end = self ? start + 3 : 2 * high + 2;
-  const kind = self ? "note" : message.secure ? "secure" : "clear";
+  const inside = Math.min(where.indexOf(message.from), where.indexOf(message.to)) >= where.indexOf("gate"); // in one process
+  const kind = self ? "note" : inside ? "inside" : message.secure ? "secure" : "clear";
   const node = button([unseen(`${t(`lane-${message.from}`)}${self ? "" : ` → ${t(`lane-${message.to}`)}`}: `), el("span.text", null, message.stop && el("b", { "aria-hidden": "true" }, "✗ "), message.text), !self && line(to < from)], null,
     { class: `arrow ${kind}${message.stop ? " stop" : ""}` });
-  node.style.setProperty("--from", start);
-  node.style.setProperty("--to", end);
+  between(node, self ? around(low, where.length) : [2 * low + 2, 2 * high + 2]);
   return node;
+}
+
+// The grid of an arrow has two columns a lane, so that its line from 2n+2 is in the middle of lane n.
+const around = (n, count) => [Math.max(2 * n, 1), Math.min(2 * n + 4, 2 * count + 1)];
+
+function between(node, [from, to]) {
+  node.style.setProperty("--from", from);
+  node.style.setProperty("--to", to);
 }
 
 function line(left) {
@@ -37,22 +43,21 @@ function line(left) {
   return svg("svg", { class: "line", "aria-hidden": "true", focusable: "false" }, svg("line", { x1: left ? "6" : "0", x2: left ? "100%" : "calc(100% - 6px)", y1: "6", y2: "6" }), head);
 }
 
-function seenBy(seen) {
+function seenBy(seen, where) {
   const node = button([unseen(`${t("lane-attacker")}: `), el("span.text", null, seen.text)], null, { class: `arrow note${seen.harm ? " harm" : ""}` });
-  node.style.setProperty("--from", 6);
-  node.style.setProperty("--to", 9);
+  between(node, around(where.indexOf("attacker"), where.length));
   return node;
 }
 
 /** Draws the messages of a run between lanes, step by step. */
 export function drawFlow(run, attacker) {
-  const where = attacker ? lanes : lanes.slice(0, 3);
+  const where = lanesOf(attacker);
   const back = svg("svg", { class: "lanes", "aria-hidden": "true", focusable: "false" },
     ...where.map((_, i) => svg("line", { x1: `${(i + .5) * 100 / where.length}%`, x2: `${(i + .5) * 100 / where.length}%`, y1: "0", y2: "100%" })));
   const steps = run.steps.map((step) => {
     const drawn = step.messages?.filter((m) => where.includes(m.from) && where.includes(m.to)) || [];
     const all = drawn.map((m) => arrow(m, where));
-    if (attacker) all.push(...(step.attacker || []).map(seenBy));
+    if (attacker) all.push(...(step.attacker || []).map((seen) => seenBy(seen, where)));
     for (const one of all) one.addEventListener("click", () => at.go(step.number, false));
     return el("li", { "data-step": String(step.number) }, el("span.number", { "aria-hidden": "true" }, String(step.number)), unseen(t("step-n", step.number)),
       all.length ? el("ol", null, all.map((one) => el("li", null, one))) : el("p.fine", null, step.result));
@@ -66,6 +71,9 @@ export function drawFlow(run, attacker) {
 
 // The execution table.
 
+/** A text that may be broken after what joins its parts. */
+const soft = (text) => text.split(/(?<=[=(;]|[^/:]\/)(?=[^\s/)])/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
+
 const columns = ["step", "action", "condition", "result", "sent", "rule"];
 
 /** Writes the execution table; cells that differ from the other run are marked. */
@@ -74,9 +82,9 @@ export function writeTable(run, changes) {
   const heads = columns.map((name) => t(name));
   const rows = run.steps.map((step) => [
     el("span", null, button(String(step.number), () => at.go(step.number, false), { class: "go", "aria-label": t("go-step", step.number) })),
-    cell(step.number, "action", [step.as && el("span.as", null, `${t("as", step.as)} `), step.action]),
-    cell(step.number, "condition", [typeof step.true === "boolean" && mark(step.true), typeof step.true === "boolean" && " ", step.condition]),
-    cell(step.number, "result", step.result),
+    cell(step.number, "action", [step.as && el("span.as", null, `${t("as", step.as)} `), soft(step.action)]),
+    cell(step.number, "condition", [typeof step.true === "boolean" && mark(step.true), typeof step.true === "boolean" && " ", soft(step.condition)]),
+    cell(step.number, "result", soft(step.result)),
     cell(step.number, "sent", step.sent),
     ruleButton(step.rule) || "",
   ]);
