@@ -101,20 +101,20 @@ func (c *labCommand) address() (host string, port int, err error) {
 	if c.Listen == "" {
 		return "localhost", labPort, nil
 	}
-	return loopbackAddress(c.Listen, "the lab is for this machine only: --listen localhost:8400")
+	return loopbackAddress(c.Listen, "the lab", "localhost:8400")
 }
 
 // loopbackAddress reads a flag --listen, which names a port on this machine.
-func loopbackAddress(listen, hint string) (host string, port int, err error) {
+func loopbackAddress(listen, what, example string) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err == nil {
 		port, err = strconv.Atoi(text)
 	}
 	if err != nil || port < 0 || port > 65535 {
-		return "", 0, &usageError{fmt.Errorf("--listen %q is not HOST:PORT with a port up to 65535", listen), hint}
+		return "", 0, &usageError{fmt.Errorf("--listen %q is not HOST:PORT with a port up to 65535", listen), "such as --listen " + example}
 	}
 	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
-		return "", 0, &usageError{fmt.Errorf("--listen %q is not on loopback", listen), hint}
+		return "", 0, &usageError{fmt.Errorf("--listen %q is not on loopback", listen), what + " is for this machine only: --listen " + example}
 	}
 	return host, port, nil
 }

@@ -128,7 +128,7 @@ func (c *demoCommand) up(ctx context.Context, l net.Listener, h http.Handler, en
 }
 
 func (c *demoCommand) address() (host string, port int, err error) {
-	return loopbackAddress(cmp.Or(c.Listen, "localhost:8443"), "the demo's site is for this machine only: --listen localhost:8443")
+	return loopbackAddress(cmp.Or(c.Listen, "localhost:8443"), "the demo's site", "localhost:8443")
 }
 
 func (c *demoCommand) announce(p *program, kept *state, password, host string, asked, taken int) {
