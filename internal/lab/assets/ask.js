@@ -31,9 +31,10 @@ export function hints(all) {
 }
 
 /** What there is to say when the answer is known. */
-function explained(q) {
+function explained(q, said) {
   return [
-    el("p", null, q.because, " ", ruleButton(q.rule)),
+    q.because !== said && el("p", null, q.because),
+    q.rule && el("p", null, t("rule-is"), " ", ruleButton(q.rule)),
     q.key && el("p.key-says", null, el("strong", null, t("key-says")), " ", q.key),
     q.solution?.length > 0 && el("details", null, el("summary", null, t("solution")), list(q.solution, "ol")),
     q.check && el("p", null, el("strong", null, t("quick-check")), " ", q.check),
@@ -95,13 +96,13 @@ function answered(q, taken, feedback) {
     fill(feedback, verdictOn(option, button(t("show-answer"), () => answerOf(q, feedback))));
     return;
   }
-  if (option) fill(feedback, verdictOn(option), explained(q));
+  if (option) fill(feedback, verdictOn(option), explained(q, option.why));
   else answerOf(q, feedback);
 }
 
 function answerOf(q, feedback) {
   const right = q.options.find((o) => o.right);
-  fill(feedback, el("p", null, el("strong", null, t("answer-is")), ` ${right.text} `, right.why), explained(q));
+  fill(feedback, el("p", null, el("strong", null, t("answer-is")), ` ${right.text} `, right.why), explained(q, right.why));
 }
 
 // Predict, run, compare, explain, change one thing.
@@ -128,18 +129,19 @@ export function predict(body, questions, reveal) {
 
 /** Compares what was predicted with what happened, and offers one thing to change. */
 export function compared(body, answers, changes, change) {
-  const heads = answers?.map(({ q, taken }) => {
-    const right = q.options.find((o) => o.right);
-    const mine = q.options[taken];
-    return el("div.compared", null,
-      el("p", null, el("strong", null, q.text)),
-      el("dl.two", null, el("dt", null, t("you-said")), el("dd", null, mine?.text ?? t("nothing")), el("dt", null, t("run-shows")), el("dd", null, right.text)),
-      acts.state().teach
-        ? el("details", null, el("summary", null, t("show-answer")), verdictOn(mine || right), explained(q))
-        : [verdictOn(mine || right), explained(q)]);
-  }) || [];
+  const heads = answers?.map(({ q, taken }) => comparison(q, q.options.find((o) => o.right), q.options[taken])) || [];
   fill(body, heads, changes.length > 0 && el("div.change", null, el("h3", null, t("change-one")),
     el("p.acts", null, changes.map((c) => button([t("set-to", c.label), " ", el("strong", null, c.to)], () => change(c))))));
+}
+
+/** What was said of one question beside what the run shows; the explanation is behind one more step. */
+function comparison(q, right, mine) {
+  const why = el("details", null, el("summary", null, t("why")), mine?.right && el("p", null, right.why), explained(q, right.why));
+  return el("div.compared", null,
+    el("p", null, el("strong", null, q.text)),
+    el("dl.two", null, el("dt", null, t("you-said")), el("dd", null, mine?.text ?? t("nothing")), el("dt", null, t("run-shows")), el("dd", null, right.text)),
+    acts.state().teach || mine?.right ? null : verdictOn(mine || right),
+    mine?.right && el("p", null, el("span.mark.yes", null, el("span", { "aria-hidden": "true" }, "✓ "), t("right"))), why);
 }
 
 // Practice.
@@ -273,5 +275,5 @@ function review(q, taken) {
   return el("li", null, el("details", null,
     el("summary", null, el(`span.mark.${mine?.right ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, mine?.right ? "✓" : "✗"), unseen(t(mine?.right ? "right" : "wrong"))), " ", q.text),
     el("dl.two", null, el("dt", null, t("you-said")), el("dd", null, mine?.text ?? t("nothing")), el("dt", null, t("run-shows")), el("dd", null, right.text)),
-    mine && !mine.right && verdictOn(mine), explained(q)));
+    mine && !mine.right && verdictOn(mine), el("p", null, right.why), explained(q, right.why)));
 }

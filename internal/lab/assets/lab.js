@@ -302,8 +302,11 @@ const sections = { flow: "flow-title", table: "table-title", tracker: "tracker-t
 /** Shows the panel of the view, above the run; parts of the run itself have none. */
 function viewOf() {
   for (const b of document.querySelectorAll("[data-view]")) {
-    if (b.dataset.view === state.view) b.setAttribute("aria-current", "true");
-    else b.removeAttribute("aria-current");
+    if (b.dataset.view === state.view) {
+      b.setAttribute("aria-current", "true");
+      const nav = b.closest("nav");
+      nav.scrollLeft = b.offsetLeft - nav.clientWidth / 2 + b.clientWidth / 2;
+    } else b.removeAttribute("aria-current");
   }
   for (const name of views) if (panels[name]) $(name).hidden = name !== state.view;
   document.body.dataset.view = state.view;
