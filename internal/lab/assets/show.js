@@ -185,19 +185,20 @@ export { list };
 /** Moves the light: the current step is the same in flow, table, tracker and moments. */
 export function light(step) {
   for (const area of ["flow-body", "table-body", "tracker-body", "moments-body"]) {
-    for (const node of $(area).querySelectorAll("[data-step]")) node.classList.toggle("current", Number(node.dataset.step) === step);
+    for (const node of $(area).querySelectorAll("[data-step]")) {
+      node.classList.toggle("current", Number(node.dataset.step) === step);
+      node.classList.toggle("later", Number(node.dataset.step) > step);
+    }
   }
   for (const row of $("table-body").querySelectorAll("tbody tr")) {
     if (Number(row.dataset.step) === step) row.setAttribute("aria-current", "step");
     else row.removeAttribute("aria-current");
-    row.classList.toggle("later", Number(row.dataset.step) > step);
   }
   for (const item of $("flow-body").querySelectorAll(".drawn > ol > li")) {
     if (Number(item.dataset.step) === step) {
       item.setAttribute("aria-current", "step");
       intoView($("flow-body").firstChild, item);
     } else item.removeAttribute("aria-current");
-    item.classList.toggle("later", Number(item.dataset.step) > step);
   }
   const column = $("tracker-body").querySelector("th.current");
   if (column) sideways($("tracker-body").firstChild, column);
