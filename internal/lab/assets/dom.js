@@ -51,7 +51,7 @@ export const list = (all, kind = "ul") => el(kind, null, (all || []).map((text) 
 
 /** A table with a caption; each cell is text or an element, and the first of a row is its head. */
 export function table(kind, caption, heads, rows) {
-  return el("div.scroll", { role: "region", "aria-label": caption, tabindex: "0" },
+  return el("div.scroll", { role: "group", "aria-label": caption, tabindex: "0" },
     el(`table.${kind}`, null,
       el("caption.unseen", null, caption),
       el("thead", null, el("tr", null, heads.map((h) => el("th", { scope: "col" }, h)))),

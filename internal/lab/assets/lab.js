@@ -260,7 +260,7 @@ async function getCourse() {
 const panels = {
   async code() {
     const { sample } = await getCourse();
-    const block = (title, text) => el("figure", null, el("figcaption", null, title), el("pre", { tabindex: "0", role: "region", "aria-label": title }, text));
+    const block = (title, text) => el("figure", null, el("figcaption", null, title), el("pre", { tabindex: "0", role: "group", "aria-label": title }, text));
     fill($("code-body"), paragraphs(sample.intro), el("div.beside", null, block(t("python"), sample.python), block(t("go"), sample.go)), block(t("settings-do"), sample.settings));
   },
   async quiz() {
@@ -280,7 +280,7 @@ const panels = {
     const text = show.transcriptText(shown.run);
     const copying = button(t("copy"), () => copy(copying, text));
     fill($("transcript-body"), el("p.acts", null, copying), paragraphs(shown.run.transcript), el("h3", null, t("settings")), show.settingsList(shown.run),
-      el("details", null, el("summary", null, t("file")), el("pre", { tabindex: "0", role: "region", "aria-label": t("file") }, scenario().text)));
+      el("details", null, el("summary", null, t("file")), el("pre", { tabindex: "0", role: "group", "aria-label": t("file") }, scenario().text)));
   },
   async practice() {
     const e = exerciseNow();
@@ -401,7 +401,7 @@ function taken(event) {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return true;
   if (on.closest("input, select, textarea, [contenteditable]")) return true;
   if (event.key === " " && on.closest("button, summary, a")) return true;
-  return on.matches?.("[role=region]") && event.key.startsWith("Arrow") && on.scrollWidth > on.clientWidth;
+  return on.matches?.("[role=group]") && event.key.startsWith("Arrow") && on.scrollWidth > on.clientWidth;
 }
 
 function pressed(event) {

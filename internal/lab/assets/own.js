@@ -80,7 +80,7 @@ function showSettings({ settings }) {
       el("span", null, String(s.number), s.harm && [" ", el("span.mark.no", null, "✗ ", unseen(t("harm")))]), s.action, s.condition, s.result, s.cookie_sent])),
     el("ul.findings", null, settings.findings.map((f) => el("li", null, el("details", null,
       el("summary", null, code(f.id), ` ${f.severity}: ${f.title}`), el("p", null, f.text), el("p", null, f.doc), el("p", null, el("strong", null, t("fix")), " ", f.fix))))),
-    settings.patch && [el("h4", null, t("patch")), el("pre", { tabindex: "0", role: "region", "aria-label": t("patch") }, settings.patch)],
+    settings.patch && [el("h4", null, t("patch")), el("pre", { tabindex: "0", role: "group", "aria-label": t("patch") }, settings.patch)],
   ];
 }
 

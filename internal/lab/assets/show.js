@@ -144,7 +144,7 @@ export function writeNow(step, attacker) {
     attacker && step.attacker?.length > 0 && attackers(step.attacker),
     rest.length > 0 && el("details", null, el("summary", null, t("more-verdicts", rest.length)), el("ul.verdicts", null, rest.map(verdict))),
     raw.length > 0 && el("details", null, el("summary", null, t("raw")),
-      raw.map((m) => el("figure", null, el("figcaption.fine", null, `${t(`lane-${m.from}`)} → ${t(`lane-${m.to}`)}`), el("pre", { tabindex: "0", role: "region", "aria-label": t("raw") }, m.raw)))));
+      raw.map((m) => el("figure", null, el("figcaption.fine", null, `${t(`lane-${m.from}`)} → ${t(`lane-${m.to}`)}`), el("pre", { tabindex: "0", role: "group", "aria-label": t("raw") }, m.raw)))));
 }
 
 // What seldom decides, and what it says when it does not.
