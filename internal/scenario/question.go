@@ -76,3 +76,6 @@ func (s *Scenario) says(word string) bool {
 		return first == word
 	})
 }
+
+// HasRows reports whether the scenario says what its visits are for, so that they are the rows of a table.
+func (s *Scenario) HasRows() bool { return s.says("step") || s.says("lesson") }
