@@ -59,7 +59,11 @@ func (c *traceCommand) playScenario(ctx context.Context, p *program) error {
 func (c *traceCommand) playOnce(ctx context.Context, w io.Writer, s *scenario.Scenario, profile browser.Profile) (scenario.Result, error) {
 	options := scenario.Options{Profile: profile}
 	if c.Format == "table" {
-		return s.Play(ctx, w, options)
+		result, err := s.Play(ctx, w, options)
+		if err == nil && s.HasRows() {
+			err = writeRows(w, result.Run)
+		}
+		return result, err
 	}
 	result, err := s.Do(ctx, options)
 	if err != nil {
