@@ -32,7 +32,7 @@ func readHead(text string) (head, error) {
 	if len(all) == 0 || isMarked(all[0]) {
 		return head{}, errors.New("want a comment at the beginning, and in its first lines the title")
 	}
-	h := head{title: all[0]}
+	h := head{title: all[0], intro: []string{}, switches: []string{}}
 	for _, p := range all[1:] {
 		if err := h.take(p); err != nil {
 			return head{}, err
@@ -104,7 +104,7 @@ func paragraphs(text string) []string {
 
 // list takes words apart that stand behind commas.
 func list(text string) []string {
-	var all []string
+	all := []string{}
 	for word := range strings.SplitSeq(text, ",") {
 		if word = strings.TrimSpace(word); word != "" {
 			all = append(all, word)

@@ -49,12 +49,12 @@ func (l *Library) Run(ctx context.Context, s Setup) (*Run, error) {
 
 // tell makes of a result what is shown.
 func (l *Library) tell(e entry, result scenario.Result) *Run {
-	story := l.story(result)
+	story := l.story(e, result)
 	if len(story.Steps) > maxRows {
 		story.Steps = story.Steps[:maxRows]
 	}
 	t := teller{words: l.words, lookup: l.catalogue.Lookup, result: &result, story: story}
-	run := &Run{Title: e.Title, Settings: assignments(result.Settings)}
+	run := &Run{Title: e.Title, Steps: []Step{}, Text: []string{}, Settings: assignments(result.Settings)}
 	for i := range story.Steps {
 		run.Steps = append(run.Steps, t.step(&story.Steps[i]))
 	}
@@ -68,8 +68,8 @@ func (l *Library) tell(e entry, result scenario.Result) *Run {
 }
 
 // story recognises the steps: those of the lesson, or those that the scenario has titles for.
-func (l *Library) story(result scenario.Result) *trace.Story {
-	run := titled(result)
+func (l *Library) story(e entry, result scenario.Result) *trace.Story {
+	run := titled(e, result)
 	var story trace.Story
 	if run.Visits[0].Title == "" {
 		story = trace.Tell(run, result.Settings.SessionCookieName, l.catalogue.Lookup)
@@ -81,10 +81,11 @@ func (l *Library) story(result scenario.Result) *trace.Story {
 	return &story
 }
 
-// titled gives each visit of a scenario with titles one, if a step of it stands without.
-func titled(result scenario.Result) trace.Run {
+// titled gives each visit a title that has none, unless they are those of the lesson.
+func titled(e entry, result scenario.Result) trace.Run {
 	run := trace.Run{Visits: slices.Clone(result.Run.Visits)}
-	if !slices.ContainsFunc(run.Visits, func(v trace.Visit) bool { return v.Title != "" }) && len(result.Skipped) == 0 {
+	hasTitle := func(v trace.Visit) bool { return v.Title != "" }
+	if e.parsed.HasRows() && !slices.ContainsFunc(run.Visits, hasTitle) && len(result.Skipped) == 0 {
 		return run
 	}
 	for i := range run.Visits {
@@ -97,7 +98,7 @@ func titled(result scenario.Result) trace.Run {
 // assignments are the settings that differ from Django's defaults. The key and the hosts, which every
 // scenario has, tell nothing.
 func assignments(s lockstep.Settings) []Assignment {
-	var all []Assignment
+	all := []Assignment{}
 	for f := range settings.Fields(lockstep.DjangoDefaults(s.DjangoVersion)) {
 		value, _ := settings.Format(s, f.Name)
 		if value != f.Default && !f.Secret && f.Name != "ALLOWED_HOSTS" {
@@ -128,7 +129,7 @@ func (l *Library) rules(run *Run) []Rule {
 	for _, m := range run.Moments {
 		named[m.Rule] = true
 	}
-	var all []Rule
+	all := []Rule{}
 	for _, id := range slices.Sorted(maps.Keys(named)) {
 		if r, ok := l.catalogue.Lookup(id); ok {
 			all = append(all, Rule{ID: r.ID, Sentence: r.Sentence, Source: r.Source, Fix: r.Fix})

@@ -95,7 +95,7 @@ func TestAnySetup(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	l := library(t)
 	names := l.Scenarios()
-	for range 60 {
+	for range 40 {
 		s := lesson.Setup{Scenario: names[r.IntN(len(names))].Name, Profile: pick(r, lesson.Profiles()), Switches: map[string]string{}}
 		for _, sw := range l.Switches(s.Scenario) {
 			if r.IntN(3) == 0 {
@@ -222,6 +222,7 @@ func TestDifferences(t *testing.T) {
 		{"lesson", "SESSION_COOKIE_DOMAIN", "shop.test", 3, "cookie jar", "sessionid; Secure", "Domain=shop.test"},
 		{"lesson", "proxy", "trusted", 2, "Condition", "", ""},
 		{"lesson", "proxy", "ignored", 2, "Result", "200", "500"},
+		{"lesson", "path", "strips", 1, "Condition", "request.is_secure()=False", "request.is_secure()=True"},
 		{"login-over-http", "SECURE_SSL_REDIRECT", "False", 1, "Result", "301", "200"},
 		{"login-over-http", "start", "https", 1, "Result", "301", "not reached"},
 		{"hsts", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "True", 4, "Action", "GET http://img", "upgraded before it leaves"},
@@ -299,6 +300,7 @@ func TestWhatTheAttackerGets(t *testing.T) {
 		{"sslstrip", map[string]string{"SECURE_HSTS_SECONDS": "31536000"}, 2, false, "upgrade-hsts"},
 		{"sslstrip", map[string]string{"SECURE_HSTS_SECONDS": "31536000"}, 3, false, ""},
 		{"sslstrip", map[string]string{"SECURE_HSTS_SECONDS": "31536000"}, 4, false, ""},
+		{"lesson", map[string]string{"path": "strips"}, 1, true, "path-stripped"},
 		{"localhost", nil, 1, false, ""},
 	}
 	for _, test := range tests {
@@ -382,6 +384,17 @@ func TestOwnFiles(t *testing.T) {
 		if l.Scenarios()[0].Name != "lesson" {
 			t.Error("the lesson does not come first")
 		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "plain.scenario"), []byte(good+"visit http://shop.test/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := lesson.New(lesson.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := l.Run(t.Context(), lesson.Setup{Scenario: "plain"}); err != nil || len(r.Steps) != 2 || r.Steps[1].Action != "visit: GET http://shop.test/" {
+		t.Errorf("visits without titles are told as %+v, %v", r, err)
 	}
 	if _, err := lesson.New(lesson.Options{Dir: filepath.Join(t.TempDir(), "nowhere")}); err == nil {
 		t.Error("a folder that is not there is taken")

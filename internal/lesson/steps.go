@@ -24,7 +24,7 @@ type teller struct {
 func (t *teller) step(st *trace.Step) Step {
 	s := Step{
 		Number: st.Number, Title: st.Title, As: st.As, Action: st.Action, Condition: st.Condition, Result: st.Result,
-		Sent: st.Sent, Skipped: !st.Reached(),
+		Sent: st.Sent, Skipped: !st.Reached(), Messages: []Message{}, Verdicts: []Verdict{},
 	}
 	s.Say = t.say(&s)
 	if s.Skipped {

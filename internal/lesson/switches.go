@@ -38,6 +38,13 @@ func (e *SetupError) Error() string {
 const (
 	switchStart = "start" // the scheme of the first URL
 	switchProxy = "proxy" // what stands before the site
+	switchPath  = "path"  // who is on the path between the browser and everything else
+)
+
+// Values of switchPath.
+const (
+	pathScenario = "scenario" // who is there in the scenario
+	pathStrips   = "strips"   // somebody who takes https away
 )
 
 // Values of switchProxy.
@@ -70,6 +77,7 @@ var turns = []turn{
 	{name: "SECURE_HSTS_INCLUDE_SUBDOMAINS", values: []string{"False", "True"}},
 	{name: switchProxy, values: []string{proxyNone, proxyIgnored, proxyTrusted}},
 	{name: switchStart, values: []string{"http", "https"}},
+	{name: switchPath, values: []string{pathScenario, pathStrips}},
 }
 
 func switchNamed(name string) (turn, bool) {
@@ -118,6 +126,8 @@ func (o opening) value(t turn) string {
 		return o.start
 	case switchProxy:
 		return o.proxy
+	case switchPath:
+		return pathScenario
 	}
 	text, _ := settings.Format(o.settings, t.name)
 	if t.name == "SESSION_COOKIE_SAMESITE" && text == "None" {
@@ -221,6 +231,8 @@ func (t turn) turn(o *scenario.Options, value string) {
 		o.Start = value
 	case switchProxy:
 		turnProxy(o, value)
+	case switchPath:
+		o.Network = "stripped"
 	default:
 		if t.quoted && value != "False" && (value != "None" || t.name == "SESSION_COOKIE_SAMESITE") {
 			value = "'" + value + "'"
@@ -230,13 +242,13 @@ func (t turn) turn(o *scenario.Options, value string) {
 }
 
 func turnProxy(o *scenario.Options, value string) {
-	header, trusted, o2 := "None", "[]", scenario.NoProxy
+	header, trusted := "None", "[]"
+	o.Proxy = scenario.NoProxy
 	if value != proxyNone {
-		o2 = proxyHeader
+		o.Proxy = proxyHeader
 	}
 	if value == proxyTrusted {
 		header, trusted = "('HTTP_X_FORWARDED_PROTO', 'https')", "['127.0.0.1']"
 	}
-	o.Proxy = o2
 	o.Set = append(o.Set, "SECURE_PROXY_SSL_HEADER="+header, "TRUSTED_PROXIES="+trusted)
 }

@@ -210,7 +210,12 @@ func parseNetwork(rest string) (func(*world) error, error) {
 	if !ok {
 		return nil, fmt.Errorf("no network condition %q: there are %s", rest, strings.Join(conditionNames(), ", "))
 	}
-	return func(w *world) error { w.network = condition; return nil }, nil
+	return func(w *world) error {
+		if w.path == "" {
+			w.network = condition
+		}
+		return nil
+	}, nil
 }
 
 func parseProxy(rest string) (func(*world) error, error) {

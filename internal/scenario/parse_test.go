@@ -23,6 +23,8 @@ func TestParseRefuses(t *testing.T) {
 		"on /a status 99":                 "status from 200 to 599",
 		"on /a dance":                     "want app, send, status or meanwhile",
 		"on /a meanwhile b":               "begins with /",
+		"forge shop.test a: b":            "want URL HEADER",
+		"forge http://shop.test/ a":       "want HEADER",
 		"network slow":                    "certificate-expired",
 		"store broken":                    "want ok or failed",
 		"wait a while":                    "not a duration",

@@ -46,6 +46,7 @@ type world struct {
 	passed   time.Duration // what the scenario has waited
 	sockets  bool          // real time and real sockets
 
+	path    string // the condition of the network whatever the scenario says; "": as it says
 	start   string // the scheme of the first visit that is typed; "": as it stands
 	before  string // what stands before the site whatever the scenario says; "": as it says
 	network condition
@@ -83,7 +84,7 @@ type world struct {
 func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
 		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, started: epoch,
-		start: o.Start, before: o.Proxy,
+		start: o.Start, before: o.Proxy, path: o.Network,
 		app:      &site.App{Default: site.Page{Do: site.Counter}},
 		store:    fallible{Store: &session.Memory{}},
 		header:   http.Header{},
@@ -100,6 +101,13 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 		w.proxy.Store(&proxy{o.Proxy, "http", "https"})
 	}
 	w.app.Beside = func(r *http.Request) { (*w.handler.Load()).ServeHTTP(&unread{header: http.Header{}}, r) }
+	if o.Network != "" {
+		condition, ok := conditions[o.Network]
+		if !ok {
+			return w, fmt.Errorf("no network condition %q: there are %s", o.Network, strings.Join(conditionNames(), ", "))
+		}
+		w.network = condition
+	}
 	var err error
 	w.authority, err = cert.NewAuthority(w.now())
 	return w, err
@@ -242,17 +250,24 @@ func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 		return err
 	}
 	v, err := do(client)
-	w.listenIn()
-	if w.network.strips {
-		markStripped(&v)
-	}
 	w.page = client.Document
 	v.Title, v.Then, v.As = w.title, w.then, w.who
 	w.title, w.then = "", ""
 	if len(v.Hops) > 0 {
-		w.run.Visits = append(w.run.Visits, v)
+		w.add(v)
 	}
 	return err
+}
+
+// add makes visits a part of the run, with what somebody on the path had of them.
+func (w *world) add(visits ...trace.Visit) {
+	w.listenIn()
+	for i := range visits {
+		if w.network.strips {
+			markStripped(&visits[i])
+		}
+	}
+	w.run.Visits = append(w.run.Visits, visits...)
 }
 
 func (w *world) login(page string, as form.Credentials) error {
@@ -262,7 +277,7 @@ func (w *world) login(page string, as form.Credentials) error {
 	}
 	visits, err := client.Login(w.ctx, page, as)
 	w.page = client.Document
-	w.run.Visits = append(w.run.Visits, visits...)
+	w.add(visits...)
 	return err
 }
 
@@ -277,7 +292,7 @@ func (w *world) lesson(target string) error {
 	}
 	run, err := visits(w.ctx, target)
 	w.page = client.Document
-	w.run.Visits = append(w.run.Visits, run.Visits...)
+	w.add(run.Visits...)
 	return err
 }
 
@@ -572,6 +587,8 @@ type Options struct {
 
 	Start string // http or https: the scheme of the first URL that is typed, whatever the scenario says
 	Proxy string // the header of a proxy that ends TLS before the site, or NoProxy, whatever the scenario says
+
+	Network string // the condition of the network, whatever the scenario says
 
 	// PassOver goes on where a form or a cookie is not there, as under settings by which nobody gets as
 	// far as that.
