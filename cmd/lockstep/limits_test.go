@@ -185,6 +185,9 @@ var limitGroups = []limitGroup{
 		{"internal/lesson", "maxFile", "bytes", "a scenario file", "refused"},
 		{"internal/lesson", "runTimeout", "", "for one run", "it ends with an error"},
 		{"internal/lesson", "maxRows", "", "steps of a run that are shown", "the others are left out"},
+		{"internal/lesson", "maxLine", "bytes", "a Set-Cookie line that is handed in", "refused"},
+		{"cmd/lockstep", "maxAnswer", "bytes", "a line that answers a question of lockstep quiz", "the rest is not read"},
+		{"internal/lesson", "maxKeptRuns", "runs", "kept to make questions from", "the one asked for longest ago goes"},
 	}},
 }
 
@@ -198,6 +201,10 @@ var untold = map[string]string{
 	"django maxBase62Digits":        "digits of a date that no date has",
 	"django maxPooledBuffer":        "memory that is kept",
 	"internal/lesson maxMoments":    "how many questions are asked about a run",
+	"internal/lesson maxOptions":    "how many answers a question has to choose from",
+	"internal/lesson maxPredict":    "how many questions are asked before a run",
+	"internal/lesson maxTelling":    "at how many steps a template asks about one thing",
+	"internal/lesson maxVariants":   "how many runs wrong answers come from",
 	"internal/har maxWord":          "a program's name and the like, which is cut",
 	"internal/cert maxLabel":        "of DNS",
 	"internal/cert maxNameLength":   "of DNS",

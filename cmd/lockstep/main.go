@@ -7,6 +7,7 @@
 //	lockstep settings             them as Lockstep's TOML
 //	lockstep explain [RULE|LINE]  a rule: source, sentence, fix, and its scenario run now; or a Set-Cookie line
 //	lockstep lab                  the lesson as a page, to run, change and run again
+//	lockstep quiz                 questions about runs, asked in the terminal
 //	lockstep version              what the program was built from
 //
 // Its manners are those of a terminal program: results go to standard output and everything else to
@@ -65,6 +66,7 @@ type commands struct {
 	Explain  explainCommand  `cmd:"" help:"Explain a rule: where it is written, how to fix what it refuses, and its scenario, run now. Without a rule, list them."`
 	Settings settingsCommand `cmd:"" help:"Write the settings of a Django project as Lockstep's TOML."`
 	Lab      labCommand      `cmd:"" help:"Serve the lab: a page on which the lesson and other scenarios are run, changed and run again."`
+	Quiz     quizCommand     `cmd:"" help:"Ask about what runs show: the lesson's own questions, a test of ten, or any scenario. Wrong answers come from runs too, and are shown."`
 	Version  versionCommand  `cmd:"" help:"Print what this program was built from."`
 }
 
