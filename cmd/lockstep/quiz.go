@@ -23,14 +23,15 @@ import (
 const maxAnswer = 4096
 
 type quizCommand struct {
-	Lesson   bool   `xor:"what" help:"The lesson's own questions: three about its table, five to practise. This is what is asked without a flag."`
-	Practice bool   `xor:"what" help:"The five to practise alone."`
-	Test     bool   `xor:"what" help:"Ten questions about different scenarios, drawn by the seed. The exit code is 1 unless you are strong in every grade."`
-	Scenario string `xor:"what" placeholder:"NAME" help:"Questions about one scenario, drawn by the seed."`
-	Grade    string `enum:"easy,medium,hard,all" default:"all" help:"Only questions of this grade: ${enum}."`
-	Number   int    `placeholder:"N" default:"10" help:"At most so many questions about a scenario. Default: ${default}."`
-	Seed     uint64 `placeholder:"N" help:"The same seed draws the same questions. Without it one is drawn, and told."`
-	Format   string `enum:"text,json" default:"text" help:"json prints the questions with their answers and asks nothing: ${enum}."`
+	Lesson    bool   `xor:"what" help:"The lesson's own questions: three about its table, five to practise. This is what is asked without a flag."`
+	Practice  bool   `xor:"what" help:"The five to practise alone."`
+	Test      bool   `xor:"what" help:"Ten questions about different scenarios, drawn by the seed. The exit code is 1 unless you are strong in every grade."`
+	Scenario  string `xor:"what" placeholder:"NAME" help:"Questions about one scenario, drawn by the seed."`
+	Grade     string `enum:"easy,medium,hard,all" default:"all" help:"Only questions of this grade: ${enum}."`
+	Number    int    `placeholder:"N" default:"10" help:"At most so many questions about a scenario. Default: ${default}."`
+	Seed      uint64 `placeholder:"N" help:"The same seed draws the same questions. Without it one is drawn, and told."`
+	Scenarios string `placeholder:"DIR" type:"existingdir" help:"A folder with scenario files of your own, beside those that come with the lab."`
+	Format    string `enum:"text,json" default:"text" help:"json prints the questions with their answers and asks nothing: ${enum}."`
 }
 
 // Help is shown below the flags.
@@ -49,9 +50,9 @@ func (c *quizCommand) Run(ctx context.Context, p *program) error {
 	if c.Number < 1 {
 		return &usageError{fmt.Errorf("--number %d asks nothing", c.Number), "lockstep quiz --scenario lesson --number 5"}
 	}
-	library, err := lesson.New(lesson.Options{})
+	library, err := lesson.New(lesson.Options{Dir: c.Scenarios})
 	if err != nil {
-		return err
+		return &usageError{err, "docs/reference/scenarios.md has the language of scenarios"}
 	}
 	if c.Seed == 0 && (c.Test || c.Scenario != "") {
 		c.Seed = drawSeed()
