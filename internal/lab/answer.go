@@ -144,5 +144,5 @@ func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(t.status)
-	fmt.Fprintf(w, "%s\nhint: %s\n", t.text, t.hint)
+	fmt.Fprintf(w, "%s\nhint: %s\n", t.text, t.hint) //nolint:gosec // it is plain text, which nosniff keeps it
 }

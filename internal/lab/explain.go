@@ -151,8 +151,7 @@ func tellRecording(p *trace.Playback) *recording {
 
 // problemOf is an error of a recording, which names the place and the limit.
 func problemOf(err error) string {
-	var place *har.Error
-	if errors.As(err, &place) {
+	if place, ok := errors.AsType[*har.Error](err); ok {
 		return trace.Printable(place.Error())
 	}
 	return trace.Printable(shorten(err.Error()))

@@ -164,9 +164,9 @@ func startOwn(ctx context.Context) (_ *ownSite, err error) {
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a browser that declines the certificate
 	}
-	unready := http.Handler(http.NotFoundHandler())
+	unready := http.NotFoundHandler()
 	o.handler.Store(&unready)
-	go o.server.Serve(listen.Both(l, authority.ServerConfig(time.Now)))
+	go func() { _ = o.server.Serve(listen.Both(l, authority.ServerConfig(time.Now))) }() // until it is closed
 	return o, nil
 }
 
