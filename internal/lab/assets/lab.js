@@ -102,8 +102,7 @@ async function reveal(answers) {
     enter(false);
   });
   go(1, false);
-  $("predict-title").tabIndex = -1;
-  if (answers) $("predict-title").focus();
+  if (answers) focusOn("predict-title");
 }
 
 /** @returns one thing to change, of each of the most telling switches. */
@@ -126,7 +125,7 @@ async function rerun(announce) {
   draw();
   hide(false);
   go(state.step, false, true);
-  if (announce) say(shown.changes.length ? t("changes", shown.changes.length) : t("difference-none"));
+  if (announce) say(!shown.base ? t("as-it-is") : shown.changes.length ? t("changes", shown.changes.length) : t("difference-none"));
 }
 
 // Drawing.
@@ -301,7 +300,7 @@ const sections = { flow: "flow-title", table: "table-title", tracker: "tracker-t
 
 /** Shows the panel of the view, above the run; parts of the run itself have none. */
 function viewOf() {
-  for (const b of document.querySelectorAll("[data-view]")) {
+  for (const b of document.querySelectorAll(".ways button")) {
     if (b.dataset.view === state.view) {
       b.setAttribute("aria-current", "true");
       const nav = b.closest("nav");
@@ -324,9 +323,18 @@ function look(view) {
   controlsOf();
   if (!shown && view !== "test" && view !== "own" && !(view in sections)) { rerun(false).then(() => { hide(false); panels[view]?.(); }); }
   hide(!shown);
-  const title = $(sections[view] || `${view}-title`);
+  if ($("run").hidden && view in sections) { // nothing was run yet: the prediction comes first
+    $("predict").hidden = false;
+    focusOn("predict-title");
+    return;
+  }
+  focusOn(sections[view] || `${view}-title`);
+}
+
+/** Gives a heading the focus, at the top of the window. */
+function focusOn(id) {
+  const title = $(id);
   title.tabIndex = -1;
-  if ($("run").hidden && view in sections) { $("predict").hidden = false; return; }
   title.focus({ preventScroll: true });
   title.scrollIntoView({ block: "start" });
 }
@@ -343,7 +351,7 @@ function openExercise(id) {
 function leaveExercise() {
   state.exercise = "";
   write();
-  enter(true).then(() => $("practice-title").focus());
+  enter(true).then(() => focusOn("practice-title"));
 }
 
 /** Shows another run, and remembers the one to go back to. */
@@ -366,7 +374,8 @@ function goBack() {
   state = before;
   before = null;
   controlsOf();
-  rerun(false).then(() => { hide(false); $(`${state.view}-title`)?.focus(); });
+  viewOf();
+  rerun(false).then(() => focusOn(sections[state.view] || `${state.view}-title`));
 }
 
 // Transport.
@@ -473,7 +482,7 @@ function wireRun() {
     rerun(true);
   });
   $("back-go").addEventListener("click", goBack);
-  for (const b of document.querySelectorAll("[data-view]")) b.addEventListener("click", () => look(b.dataset.view));
+  for (const b of document.querySelectorAll(".ways button")) b.addEventListener("click", () => look(b.dataset.view));
   $("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
 }
 
