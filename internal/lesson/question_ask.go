@@ -93,6 +93,9 @@ func (g *ground) question(a *ask, kind string, seed uint64) (Question, bool) {
 	if right < 0 || len(options) < 2 {
 		return q, false
 	}
+	if named := g.base.at(a.step); named != nil && named.Title != "" {
+		q.Text += " " + g.phrase("step-is", "step", fmt.Sprint(a.step), "title", named.Title)
+	}
 	q.Step, q.Because = options[right].Step, options[right].Why
 	q.Rule = g.deciding(a)
 	q.Hints = filledAll(w.Hints, append([]string{"step", fmt.Sprint(max(q.Step, 1))}, a.with...)...)

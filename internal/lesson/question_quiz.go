@@ -62,7 +62,11 @@ func (l *Library) changed(ctx context.Context, g *ground) (Question, bool, error
 	}
 	t := templateNamed("first-change")
 	one := &ground{base: own.base, variants: []variant{{l.told(setup), g.base}}, words: own.words}
-	a := t.asked(one)[0]
+	asks := t.asked(one)
+	if len(asks) == 0 {
+		return Question{}, false, nil
+	}
+	a := asks[0]
 	a.others = append(a.others, own.variants...)
 	q, ok := one.question(&a, kindPredict, 0)
 	q.Setup = setup

@@ -532,6 +532,9 @@ func firstChange(g *ground) (all []ask) {
 	}
 	near := append(g.steps()[:len(g.base.own())], g.phrase("no-step-changes"))
 	for i, v := range g.variants {
+		if g.renamed(v.run) {
+			continue // every row names the cookie
+		}
 		all = append(all, ask{
 			subject: v.change, with: []string{"change", v.change}, about: v.run, answer: answers, near: near,
 			others: append(slices.Delete(slices.Clone(g.variants), i, i+1), variant{"", g.base}),
@@ -560,7 +563,7 @@ func whichSwitch(g *ground) (all []ask) {
 					continue
 				}
 				goal := g.phrase("goal-"+string(wanted), "cookie", name, "step", strconv.Itoa(number))
-				a := g.oneOf(fmt.Sprintf("%s/%d/%s", name, number, wanted), goal, func(r *Run) (bool, answer) {
+				a := g.oneOf(fmt.Sprintf("%s/%d/%s", name, number, wanted), goal, number, func(r *Run) (bool, answer) {
 					c, shown := is(r)
 					return c == wanted, shown
 				})
@@ -573,8 +576,8 @@ func whichSwitch(g *ground) (all []ask) {
 
 // oneOf asks which change of a switch meets a goal. There is one right option at the most, so that of
 // several changes that do the first stands for all, and the others are left out.
-func (g *ground) oneOf(subject, goal string, holds func(*Run) (bool, answer)) []ask {
-	a := ask{subject: subject, with: []string{"goal", goal}}
+func (g *ground) oneOf(subject, goal string, step int, holds func(*Run) (bool, answer)) []ask {
+	a := ask{subject: subject, step: step, with: []string{"goal", goal}}
 	found := false
 	for _, v := range g.variants {
 		ok, shown := holds(v.run)
@@ -592,7 +595,7 @@ func (g *ground) oneOf(subject, goal string, holds func(*Run) (bool, answer)) []
 
 // changesNothing asks which change leaves the run as it is.
 func changesNothing(g *ground) []ask {
-	return g.oneOf("run", "", func(r *Run) (bool, answer) {
+	return g.oneOf("run", "", 0, func(r *Run) (bool, answer) {
 		all := g.changes(r)
 		if len(all) == 0 {
 			return true, answer{note: g.phrase("the-same")}
