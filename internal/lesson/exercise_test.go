@@ -127,6 +127,20 @@ func TestOtherSolutionsCount(t *testing.T) {
 	}
 }
 
+// A cookie that is not stored meets no goal, though it goes nowhere.
+func TestNothingMeetsNoGoal(t *testing.T) {
+	for _, e := range theLibrary(t).Exercises() {
+		if e.Kind != "line" {
+			continue
+		}
+		for _, g := range judged(t, e.ID, lesson.Answer{}).Goals {
+			if g.Met {
+				t.Errorf("%s: an empty line meets %q", e.ID, g.Text)
+			}
+		}
+	}
+}
+
 func TestJudgeRefuses(t *testing.T) {
 	const secret = "hunter2-hunter2"
 	for _, c := range []struct {

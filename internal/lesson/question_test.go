@@ -590,3 +590,12 @@ func BenchmarkTestOfTen(b *testing.B) {
 		}
 	}
 }
+
+// What a Library keeps is bounded, and what is asked for stays.
+func TestKeptRunsAreBounded(t *testing.T) {
+	for _, c := range []struct{ put, want int }{{1, 1}, {160, 160}, {161, 160}, {1000, 160}} {
+		if count, first := lesson.KeptAfter(c.put); count != c.want || !first {
+			t.Errorf("of %d runs %d are kept, want %d; the one that is asked for is there: %v", c.put, count, c.want, first)
+		}
+	}
+}
