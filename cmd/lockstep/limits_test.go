@@ -202,6 +202,7 @@ var untold = map[string]string{
 	"django maxPooledBuffer":        "memory that is kept",
 	"internal/lesson maxMoments":    "how many questions are asked about a run",
 	"internal/lesson maxOptions":    "how many answers a question has to choose from",
+	"internal/lesson maxPerStep":    "how many of the questions about a run are about one step",
 	"internal/lesson maxPredict":    "how many questions are asked before a run",
 	"internal/lesson maxTelling":    "at how many steps a template asks about one thing",
 	"internal/lesson maxVariants":   "how many runs wrong answers come from",

@@ -131,7 +131,7 @@ func (t *teller) forged(h *trace.Hop) []Seen {
 // foreignForm is what came of a form that a page of another site sent in the person's name.
 func (t *teller) foreignForm(h *trace.Hop) []Seen {
 	from := sentBy(h)
-	if h.Method != http.MethodPost || from == "" || sameHost(from, h.URL) {
+	if !isForeignForm(h) {
 		return nil
 	}
 	csrf, checked := h.Verdict(rule.CheckCSRF, "")
@@ -204,6 +204,12 @@ func sentBy(h *trace.Hop) string {
 		}
 	}
 	return ""
+}
+
+// isForeignForm reports whether a page of another origin sends the form.
+func isForeignForm(h *trace.Hop) bool {
+	from := sentBy(h)
+	return h.Method == http.MethodPost && from != "" && !sameHost(from, h.URL)
 }
 
 func sameHost(a, b string) bool {

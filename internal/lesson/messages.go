@@ -62,6 +62,10 @@ func (x *exchange) asks() []Message {
 	if h.Method == scriptMethod {
 		return all
 	}
+	if from := sentBy(h); x.attacked && isForeignForm(h) {
+		lure := Message{From: LaneAttacker, To: x.who, Secure: strings.HasPrefix(from, "https:"), Text: x.text("message.lures", "from", from)}
+		all = append([]Message{lure}, all...)
+	}
 	return append(all, x.request()...)
 }
 

@@ -10,9 +10,9 @@ import (
 
 // Key moments of a run.
 const (
-	maxMoments     = 5
-	minMoments     = 3 // below that, what is asked of any run is asked
-	maxMomentsStep = 2 // about one step
+	maxMoments = 5
+	minMoments = 3 // below that, what is asked of any run is asked
+	maxPerStep = 2 // about one step
 )
 
 // A wonder is a kind of moment at which a person asks why: the first verdict that fits is asked about, one
@@ -130,7 +130,7 @@ func (t *teller) ask(all []Moment, w wonder, enough int) []Moment {
 			sameRule = sameRule || other.Rule == m.Rule
 		}
 	}
-	if !ok || sameRule || sameStep >= maxMomentsStep {
+	if !ok || sameRule || sameStep >= maxPerStep {
 		return all
 	}
 	return append(all, m)

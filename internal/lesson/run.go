@@ -53,7 +53,7 @@ func (l *Library) tell(e entry, result scenario.Result) *Run {
 	if len(story.Steps) > maxRows {
 		story.Steps = story.Steps[:maxRows]
 	}
-	t := teller{words: l.words, lookup: l.catalogue.Lookup, result: &result, story: story}
+	t := teller{words: l.words, lookup: l.catalogue.Lookup, result: &result, story: story, attacked: e.Attacker}
 	run := &Run{Title: e.Title, Steps: []Step{}, Text: []string{}, Settings: assignments(result.Settings)}
 	for i := range story.Steps {
 		run.Steps = append(run.Steps, t.step(&story.Steps[i]))

@@ -18,6 +18,8 @@ type teller struct {
 	lookup func(rule.ID) (rule.Rule, bool)
 	result *scenario.Result
 	story  *trace.Story
+
+	attacked bool // the pages of other sites are an attacker's
 }
 
 // step tells a row of the execution table and all that opens from it.
@@ -170,7 +172,7 @@ func choosePointer(ok bool, p *bool) *bool {
 // say is the row in one sentence.
 func (t *teller) say(s *Step) string {
 	who := ""
-	if s.As != "" {
+	if s.As != "" && !strings.Contains(s.Action, s.As) {
 		who = " (" + s.As + ")"
 	}
 	text := fmt.Sprintf("%s%s: %s", s.Action, who, s.Result)
@@ -183,7 +185,7 @@ func (t *teller) say(s *Step) string {
 // paragraph is the row in the transcript, with the questions that it answers.
 func (t *teller) paragraph(s *Step, moments []Moment) string {
 	parts := []string{t.words.run("text.step", "number", fmt.Sprint(s.Number), "say", s.Say)}
-	if s.Condition != "-" {
+	if strings.Contains(s.Condition, "=") { // the site was asked
 		parts = append(parts, t.words.run("text.condition", "condition", s.Condition))
 	}
 	said := map[string]bool{}
@@ -204,7 +206,9 @@ func (t *teller) paragraph(s *Step, moments []Moment) string {
 		add(r.Sentence)
 	}
 	for _, a := range s.Attacker {
-		add(a.Text)
+		if a.Harm || t.attacked && (a.Rule != "" || a.Could != "") {
+			add(a.Text)
+		}
 	}
 	return strings.Join(parts, " ")
 }
