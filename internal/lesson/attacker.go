@@ -40,9 +40,9 @@ func (t *teller) seen(st *trace.Step) []Seen {
 			}
 		}
 	}
-	left := slices.ContainsFunc(st.Hops(), func(h *trace.Hop) bool { return h.Left })
-	if len(all) == 0 && left {
-		all = append(all, Seen{Text: t.words.attacker("seen.nothing")})
+	if len(all) == 0 {
+		left := slices.ContainsFunc(st.Hops(), func(h *trace.Hop) bool { return h.Left })
+		all = append(all, Seen{Text: t.words.attacker(choose(left, "seen.nothing", "seen.not-left"))})
 	}
 	return all
 }

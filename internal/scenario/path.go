@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -222,19 +223,40 @@ func (w *world) overhear(name string) error {
 	return nil
 }
 
-// strip is a connection for http that ends at somebody on the path, who asks the site over https.
-func (w *world) strip(ctx context.Context, addr string, up net.Conn) net.Conn {
-	host, _, _ := net.SplitHostPort(addr)
-	site := tls.Client(up, &tls.Config{ServerName: host, RootCAs: w.authority.Pool(), Time: w.now, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+// strip is a connection that ends at somebody on the path: what the browser asks over http he asks of the
+// site, to which up leads, over https. TLS of the browser he has to let through.
+func (w *world) strip(ctx context.Context, host string, up net.Conn) net.Conn {
 	here, there := net.Pipe()
-	stop := context.AfterFunc(ctx, func() { site.Close(); there.Close() })
+	stop := context.AfterFunc(ctx, func() { up.Close(); there.Close() })
 	go func() {
 		defer stop()
 		defer there.Close()
-		defer site.Close()
-		relay(there, site)
+		defer up.Close()
+		from := bufio.NewReader(there)
+		first, err := from.Peek(1)
+		switch {
+		case err != nil:
+		case first[0] == handshake:
+			passOn(from, there, up)
+		default:
+			relay(from, there, tls.Client(up, &tls.Config{
+				ServerName: host, RootCAs: w.authority.Pool(), Time: w.now, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12,
+			}))
+		}
 	}()
 	return &stripped{Conn: here, addr: up.LocalAddr()}
+}
+
+// handshake is the first byte of TLS (RFC 8446, section 5.1).
+const handshake = 22
+
+// passOn hands on every byte, until either side ends.
+func passOn(from io.Reader, browser, site net.Conn) {
+	go func() {
+		_, _ = io.Copy(site, from)
+		site.Close()
+	}()
+	_, _ = io.Copy(browser, site)
 }
 
 // A stripped connection goes by the address under which the site knows the one behind it, by which the verdicts
@@ -248,8 +270,8 @@ type stripped struct {
 func (s *stripped) LocalAddr() net.Addr { return s.addr }
 
 // relay hands one request on, and its answer back. What goes wrong is seen by the browser as no answer.
-func relay(browser net.Conn, site net.Conn) {
-	r, err := http.ReadRequest(bufio.NewReader(browser))
+func relay(from *bufio.Reader, browser io.Writer, site io.ReadWriter) {
+	r, err := http.ReadRequest(from)
 	if err != nil {
 		return
 	}

@@ -74,6 +74,10 @@ as Mallory
 network ok
 overhear
 visit https://shop.test/`, ""},
+		{"TLS on another port stays, too", `
+network stripped
+visit https://shop.test:8443/
+visit https://shop.test:8443/`, "sessionid"},
 		{"an answer of somebody else", `
 on /b app plain
 forge http://shop.test/a Set-Cookie: {name}=x; Path=/

@@ -453,9 +453,9 @@ func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, port, _ := net.SplitHostPort(addr)
-	if w.network.strips && port != "443" { // on another port, TLS is taken for http and gets no answer
-		conn = w.strip(ctx, addr, conn)
+	host, _, _ := net.SplitHostPort(addr)
+	if w.network.strips {
+		conn = w.strip(ctx, host, conn)
 	}
 	if w.who != "" { // nobody has to listen to himself
 		return conn, nil
