@@ -72,7 +72,7 @@ export function drawFlow(run, attacker) {
 // The execution table.
 
 /** A text that may be broken after what joins its parts. */
-const soft = (text) => text.split(/(?<=[=(;]|[^/:]\/)(?=[^\s/)])/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
+const soft = (text) => text.split(/(?<=[=;]|[^/:]\/)(?=[^\s/)])/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
 
 const columns = ["step", "action", "condition", "result", "sent", "rule"];
 
