@@ -67,11 +67,11 @@ func TestQueueTimeout(t *testing.T) {
 // request is answered: with the page, with a run, or with a word that there is too much to do.
 func TestManyPages(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it opens hundreds of pages")
+		t.Skip("it opens a hundred pages")
 	}
 	var all sync.WaitGroup
 	var served atomic.Int64
-	for range 300 {
+	for range 100 {
 		all.Go(func() {
 			page := question{method: "GET", path: "/"}.request()
 			run := question{method: "POST", path: "/api/run", header: own, body: `{}`}.request()
