@@ -333,7 +333,15 @@ func parseProfile(rest string) (func(*world) error, error) {
 		}
 		p = p.WithThirdParty(third)
 	}
-	return func(w *world) error { w.browser.Profile = p; return nil }, nil
+	return func(w *world) error {
+		switch {
+		case !w.one:
+			w.browser.Profile = p
+		case found:
+			w.browser.Profile = w.profile.WithThirdParty(p.ThirdParty())
+		}
+		return nil
+	}, nil
 }
 
 func parseSubmit(rest string) (func(*world) error, error) {

@@ -60,6 +60,7 @@ type world struct {
 	browsers  map[string]*browser.Browser
 	browser   *browser.Browser                     // one of them: the person's is called ""
 	profile   browser.Profile                      // of those that nothing else is said about
+	one       bool                                 // all have it, whatever else is said
 	who       string                               // whose it is
 	pages     map[*browser.Browser]*trace.Document // that the others show
 	closers   []func()
@@ -73,7 +74,7 @@ type world struct {
 
 func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
-		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, started: epoch,
+		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, one: o.OneProfile, started: epoch,
 		app:      &site.App{Default: site.Page{Do: site.Counter}},
 		store:    fallible{Store: &session.Memory{}},
 		header:   http.Header{},
@@ -519,6 +520,10 @@ type Options struct {
 	Set      []string          // assignments that hold whatever the scenario sets
 	Sockets  bool              // real sockets on loopback and the real clock
 	Profile  browser.Profile   // of the browsers, until the scenario says otherwise
+
+	// OneProfile has the browsers keep Profile throughout. Of what the scenario says about profiles only
+	// the policy about third parties counts, which is a person's choice in every browser.
+	OneProfile bool
 
 	// PassOver goes on where a form or a cookie is not there, as under settings by which nobody gets as
 	// far as that.
