@@ -151,7 +151,7 @@ var storeSecureOverHTTP = rules.Add(rule.Rule{
 	ID:       "store-secure-over-http",
 	Source:   bis + ", section 5.7, step 13",
 	Sentence: "A cookie with Secure is refused when it comes over a connection that is not secure.",
-	Fix:      "Set the cookie over HTTPS; redirect to HTTPS before anything sets cookies.",
+	Fix:      "Set the cookie over HTTPS; redirect to HTTPS before anything sets cookies. Without HTTPS only this machine counts as secure, as localhost or 127.0.0.1: no other address, and no name of a local network.",
 	Scenario: `
 set SECURE_SSL_REDIRECT=False
 on /a app plain
@@ -241,7 +241,7 @@ visit https://shop.test/b
 		ID:       "store-delete-missed",
 		Source:   bis + ", section 5.7, steps 23 and 24",
 		Sentence: "The line has expired, but no cookie with the same name, domain and path is stored: nothing is deleted.",
-		Fix:      "Delete a cookie with the Domain, or none, and the Path with which it was set.",
+		Fix:      "Delete a cookie with the Domain, or none, and the Path with which it was set, and with Partitioned if it had that; the survivor that is named tells them.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Path=/account
 on /b send Set-Cookie: a=; Path=/; Max-Age=0
@@ -351,10 +351,10 @@ visit https://shop.test/shop/cart
 	})
 	noteLoopbackSecure = rules.Add(rule.Rule{
 		ID:     "note-loopback-secure",
-		Source: "Secure Contexts, section 3.1; " + bis + ", sections 5.7, step 13, and 5.8.3, step 1",
+		Source: "Secure Contexts, section 3.1; " + bis + ", sections 5.7, step 13, and 5.8.3, step 3",
 		Sentence: "The connection has no TLS and counts as secure only because the host is this machine: with another host " +
 			"the Secure cookie would stay behind.",
-		Fix: "Try with HTTPS, or under a name that is not localhost, to see what visitors get.",
+		Fix: "Try with HTTPS, or under a name that is not localhost, to see what visitors get. Safari makes no such exception: for it use HTTPS here too.",
 		Scenario: `
 set SECURE_SSL_REDIRECT=False
 on /a send Set-Cookie: a=1; Secure
