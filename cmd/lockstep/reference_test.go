@@ -208,7 +208,7 @@ func ruleTables(t *testing.T) string {
 		told += len(rules)
 		fmt.Fprintf(&text, "## %s\n\n%s\n\n", g.title, g.about)
 		for _, r := range rules {
-			fmt.Fprintf(&text, "### %s\n\n%s\n\n- What to do: %s\n- Source: %s\n\n", r.ID, plain(r.Sentence), plain(r.Fix), plain(r.Source))
+			fmt.Fprintf(&text, "### %s\n\n%s\n\n- What to do: %s\n- Source: %s\n%s\n", r.ID, plain(r.Sentence), plain(r.Fix), plain(r.Source), profileLines(t, r))
 		}
 	}
 	if all := len(catalogue.All()); told != all {
@@ -220,6 +220,24 @@ func ruleTables(t *testing.T) string {
 		t.Errorf("%d of %d rules are told", told, all)
 	}
 	return fmt.Sprintf("There are %d rules.\n\n", told) + text.String()
+}
+
+// profileLines tell what each profile makes of the rule's scenario, when that is not the same in all.
+func profileLines(t *testing.T, r rule.Rule) string {
+	t.Helper()
+	s, err := show(t.Context(), r, bis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Alike {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString("- Its scenario in each profile:\n")
+	for _, g := range grouped(s.Profiles) {
+		fmt.Fprintf(&text, "  - %s: %s\n", g.names, plain(g.answer))
+	}
+	return text.String()
 }
 
 func (g ruleGroup) has(id rule.ID) bool {

@@ -220,12 +220,21 @@ func WriteVerdict(w io.Writer, v rule.Verdict) {
 
 // writeVerdict writes a verdict behind what stands on the line already, and its facts, indented, below.
 func writeVerdict(w io.Writer, v rule.Verdict, indent string) {
-	fmt.Fprintf(w, "%-8s %s %s: %s  %s\n", v.Side, v.Question, clean(v.Subject), yesNo(v.Yes), ids(v))
+	fmt.Fprintf(w, "%-8s %s\n", v.Side, Answered(v))
 	if text := facts(v); text != "" {
 		for _, line := range wrap(clean(text), factsWidth) {
 			fmt.Fprintf(w, "%s%s\n", indent, line)
 		}
 	}
+}
+
+// Answered is a verdict on one line: the question, the answer and the rules, without side and facts.
+func Answered(v rule.Verdict) string {
+	subject := clean(v.Subject)
+	if subject == "" {
+		subject = called(subject)
+	}
+	return fmt.Sprintf("%s %s: %s  %s", v.Question, subject, yesNo(v.Yes), ids(v))
 }
 
 // WriteHops writes the requests of a run, one a line.
