@@ -101,6 +101,7 @@ func Firefox() Profile {
 func Curl() Profile {
 	return Profile{
 		name: "curl", namesTokens: false, refusesNameless: true, renewal: renewedAlways, noPages: true, localhostOnly: true,
+		redirectRequests: 51,
 	}
 }
 

@@ -275,7 +275,7 @@ func TestPartitions(t *testing.T) {
 
 // TestRedirectLimits counts the requests of a visit that never ends.
 func TestRedirectLimits(t *testing.T) {
-	for name, want := range map[string]int{"rfc6265bis": 20, "chromium": 20, "firefox": 21} {
+	for name, want := range map[string]int{"rfc6265bis": 20, "chromium": 20, "firefox": 21, "curl": 51} {
 		p, _ := browser.ProfileNamed(name)
 		chain, req, asked := p.Chain(), visit(t, "https://shop.test/0"), 1
 		for {
