@@ -53,7 +53,8 @@ func shortenSetCookie(field string) string {
 	parts[0] = shortenPair(parts[0])
 	for i, p := range parts[1:] {
 		name, _, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if !slices.ContainsFunc(attributes, func(a string) bool { return strings.EqualFold(a, name) }) {
+		parts[i+1] = shortenFolded(p)
+		if !isAttribute(name) {
 			parts[i+1] = " " + shortenPair(strings.TrimSpace(p))
 			if len(name) >= shortenFrom {
 				parts[i+1] = " " + shorten(name)
@@ -61,6 +62,22 @@ func shortenSetCookie(field string) string {
 		}
 	}
 	return strings.Join(parts, ";")
+}
+
+// shortenFolded does it to the pairs behind a comma in an attribute: a proxy that joins Set-Cookie lines makes
+// what was the pair of the next one a part of it.
+func shortenFolded(attribute string) string {
+	parts := strings.Split(attribute, ",")
+	for i, p := range parts[1:] {
+		if strings.Contains(p, "=") {
+			parts[i+1] = shortenPair(p)
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+func isAttribute(name string) bool {
+	return slices.ContainsFunc(attributes, func(a string) bool { return strings.EqualFold(a, name) })
 }
 
 var attributes = []string{"Domain", "Expires", "HttpOnly", "Max-Age", "Partitioned", "Path", "Priority", "SameSite", "Secure"}
