@@ -8,21 +8,18 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lockstep-http/lockstep/internal/scenario"
 	"github.com/lockstep-http/lockstep/internal/trace"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
-// maxExplained is how long a line may be that is explained.
-const maxExplained = 64 << 10
-
 type explainCommand struct {
-	Rule   string `arg:"" optional:"" name:"rule" help:"The ID of a rule, such as send-secure-over-http, or a Set-Cookie line. Without it, all rules are listed."`
-	Search string `placeholder:"WORDS" help:"List the rules that have all of these words in them."`
-	At     string `placeholder:"URL" help:"With a Set-Cookie line: the URL whose answer has it. The exit code is 1 when the browser refuses the line there."`
-	Format string `enum:"text,json" default:"text" help:"How to print it: ${enum}."`
+	Rule             string `arg:"" optional:"" name:"rule" help:"The ID of a rule, such as send-secure-over-http, or a line of a header: Set-Cookie, Strict-Transport-Security or Cookie. Without it, all rules are listed."`
+	Search           string `placeholder:"WORDS" help:"List the rules that have all of these words in them."`
+	At               string `placeholder:"URL" help:"With a line: the URL whose answer has it. The exit code is 1 when the browser refuses the line there."`
+	ShowCookieValues bool   `help:"With a line: show the values of its cookies. They may be as secret as a login."`
+	Format           string `enum:"text,json" default:"text" help:"How to print it: ${enum}."`
 	profileFlag
 }
 
@@ -33,20 +30,25 @@ func (*explainCommand) Help() string {
   lockstep explain send-secure-over-http
   lockstep explain --search 'third party'
   lockstep explain 'Set-Cookie: id=1; Secure; SameSite=None' --at https://shop.test/cart
-  lockstep explain 'Set-Cookie: __Http-id=1; Secure' --at https://shop.test/ --profile firefox`
+  lockstep explain 'Set-Cookie: __Http-id=1; Secure' --at https://shop.test/ --profile firefox
+  lockstep explain 'Strict-Transport-Security: max-age=300; includeSubDomains' --at https://shop.test/
+  lockstep explain 'Cookie: id=1; id=2'`
 }
 
-// Run explains one rule, or lists them.
+// Run explains one rule or one line, or lists the rules.
 func (c *explainCommand) Run(ctx context.Context, p *program) error {
 	catalogue, err := scenario.NewCatalogue()
 	if err != nil {
 		return err
 	}
+	if c.ShowCookieValues && !isLine(c.Rule) {
+		return &usageError{errors.New("--show-cookie-values is about the cookies of a line, and there is none"), exampleOfLine}
+	}
 	if c.Search != "" {
 		return c.search(p, catalogue.All())
 	}
-	if line, ok := setCookieLine(c.Rule); ok || c.At != "" {
-		return c.line(p, line, catalogue)
+	if isLine(c.Rule) || c.At != "" {
+		return c.line(p, catalogue)
 	}
 	if c.Rule == "" {
 		return c.list(p, catalogue.All())
@@ -63,45 +65,6 @@ func (c *explainCommand) Run(ctx context.Context, p *program) error {
 		return json.NewEncoder(p.stdout).Encode(shown)
 	}
 	shown.write(p.stdout)
-	return nil
-}
-
-// setCookieLine takes the header's name off a Set-Cookie line, and reports whether the text is one at
-// all: no rule has a character that each line has.
-func setCookieLine(text string) (line string, ok bool) {
-	const name = "Set-Cookie:"
-	if len(text) >= len(name) && strings.EqualFold(text[:len(name)], name) {
-		return strings.Trim(text[len(name):], " \t"), true
-	}
-	return text, strings.ContainsAny(text, "=;")
-}
-
-// line explains a Set-Cookie line where it would arrive.
-func (c *explainCommand) line(p *program, line string, catalogue *scenario.Catalogue) error {
-	const example = "lockstep explain 'Set-Cookie: id=1; Secure' --at https://shop.test/"
-	switch {
-	case c.At == "":
-		return &usageError{errors.New("what becomes of a Set-Cookie line depends on where it arrives, and there is no --at URL"), example}
-	case c.Rule == "":
-		return &usageError{errors.New("--at is about a Set-Cookie line, and there is none"), example}
-	case len(line) > maxExplained:
-		return &usageError{fmt.Errorf("the line has %d bytes, and at most %d are explained", len(line), maxExplained), "a browser refuses name and value together above 4096"}
-	}
-	at, err := trace.ParseLineURL(c.At)
-	if err != nil {
-		return &usageError{fmt.Errorf("--at: %w", err), example}
-	}
-	s := trace.ExplainLine(c.browser(), line, at, time.Now(), catalogue.Lookup)
-	if c.Format == "json" {
-		if err := s.WriteJSON(p.stdout); err != nil {
-			return err
-		}
-	} else {
-		s.WriteText(p.stdout)
-	}
-	if !s.Verdict.Yes {
-		return &finding{fmt.Errorf("the browser refuses the line: %s", sentenceOf(s.Verdict.Rule)), fixOf(s.Verdict.Rule)}
-	}
 	return nil
 }
 
