@@ -111,6 +111,9 @@ var markdownCell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "
 // Printable takes out of a text what a terminal would obey.
 func Printable(s string) string { return clean(s) }
 
+// Wrap breaks a text into lines that a terminal shows whole, and makes it printable.
+func Wrap(text string) []string { return wrap(clean(text), factsWidth) }
+
 // clean takes out what a terminal or a table would obey.
 func clean(s string) string { return strings.Map(printable, strings.ToValidUTF8(s, "?")) }
 
