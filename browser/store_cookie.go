@@ -332,7 +332,7 @@ visit https://shop.test/a
 	notePublicSuffixHost = rules.Add(rule.Rule{
 		ID:       "note-public-suffix-host",
 		Source:   bis + ", section 5.7, step 9",
-		Sentence: "Domain is the host itself, which is a public suffix: it is ignored, and the cookie is host-only.",
+		Sentence: "Domain is the host itself, which is a public suffix or an address: it is ignored, and the cookie is host-only.",
 		Fix:      "Leave Domain out.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Domain=github.io

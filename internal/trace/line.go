@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,9 @@ func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, sh
 	s.Tokens = tokens(&l, now, valueShown(showValue))
 	s.Line = written(s.Tokens)
 	s.blame()
+	if slices.Contains(s.Verdict.Notes, noteSuffixHost) {
+		s.reword("domain", noteSuffixHost)
+	}
 	if s.Verdict.Yes && !s.Deletes {
 		for _, a := range asking(at) {
 			s.Asked = append(s.Asked, a.ask(b, now))
@@ -101,8 +105,11 @@ func withoutExpiry(line string) string {
 	return strings.Join(kept, ";")
 }
 
-// noteComma is the note of package cookie about what a proxy makes that joins lines.
-const noteComma rule.ID = "note-comma-in-value"
+// Notes of packages cookie and browser that a token is explained by.
+const (
+	noteComma      rule.ID = "note-comma-in-value"     // what a proxy makes that joins lines
+	noteSuffixHost rule.ID = "note-public-suffix-host" // Domain is ignored
+)
 
 // blamed are the tokens because of which a rule refuses a line.
 var blamed = map[rule.ID]string{
@@ -122,6 +129,16 @@ func (s *LineStory) blame() {
 			if t.Effect == "counts" && (t.Is == blamed[id] || t.Is == "attribute" && strings.EqualFold(name, blamed[id])) {
 				t.Effect, t.Does, t.Rule = "refused", "", id
 			}
+		}
+	}
+}
+
+// reword leaves to a rule what is said of an attribute that counts.
+func (s *LineStory) reword(attribute string, id rule.ID) {
+	for i := range s.Tokens {
+		t := &s.Tokens[i]
+		if name, _, _ := strings.Cut(t.Text, "="); t.Effect == "counts" && strings.EqualFold(name, attribute) && t.Is == "attribute" {
+			t.Effect, t.Does, t.Rule = "ignored", "", id
 		}
 	}
 }
@@ -214,6 +231,9 @@ func octets(n int) string { return counted(n, "octet") }
 
 func attributeToken(l *cookie.Line, a cookie.Attribute, now time.Time) Token {
 	t := Token{Text: attributeText(a), Is: "attribute", Effect: "counts", Rule: a.Note}
+	if strings.EqualFold(a.Name, "Priority") {
+		t.Does = "The standard does not have it; Chromium alone reads it, when it has too many cookies and some have to go."
+	}
 	switch {
 	case a.Effect == cookie.Ignored, wasted(l, a):
 		t.Effect = "ignored"
@@ -282,7 +302,7 @@ func meaning(l *cookie.Line, a cookie.Attribute, now time.Time) string {
 	case "samesite":
 		return sameSiteMeaning[l.SameSite]
 	case "partitioned":
-		return "Inside a page of another site the cookie is one of that page's own; it needs Secure."
+		return "In Chromium and Firefox, inside a page of another site, the cookie is one of that page's own; it needs Secure. The standard does not have it."
 	}
 	return ""
 }

@@ -74,6 +74,7 @@ func TestExplainLine(t *testing.T) {
 		{"a deletion", "id=; Max-Age=0; Path=/", "https://shop.test/", "store-deleted", true, "id counts,  counts, Max-Age=0 counts, Path=/ counts", ""},
 		{"a deletion that is refused", "id=; Max-Age=0; Domain=other.test", "https://shop.test/", "store-domain-mismatch", false, "id counts,  counts, Max-Age=0 counts, Domain=other.test refused store-domain-mismatch", ""},
 		{"a Secure deletion over http", "id=; Max-Age=0; Secure", "http://shop.test/", "store-secure-over-http", false, "id counts,  counts, Max-Age=0 counts, Secure refused store-secure-over-http", ""},
+		{"an address as Domain", "id=1; Path=/; Domain=192.168.1.1; Priority=High", "http://192.168.1.1/", "store-ok", true, "id counts, … counts, Path=/ counts, Domain=192.168.1.1 ignored note-public-suffix-host, Priority=High ignored note-attr-unknown", "the same page again, the same page over https, a link on another site"},
 		{"nothing", "", "https://shop.test/", "store-empty", false, "(nameless) refused store-empty,  counts", ""},
 		{"an address", "id=1; Path=/", "http://192.168.1.1/", "store-ok", true, "id counts, … counts, Path=/ counts", "the same page again, the same page over https, a link on another site"},
 	} {
