@@ -147,7 +147,7 @@ func TestJarKeepsQuotes(t *testing.T) {
 	for _, line := range []string{`a="1"`, `b=""`, `c="`, `d=1`} {
 		jar.SetCookies(u, []*http.Cookie{{Raw: line}})
 	}
-	r, err := http.NewRequestWithContext(t.Context(), "GET", u.String(), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

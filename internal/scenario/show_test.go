@@ -112,7 +112,8 @@ func TestShowIn(t *testing.T) {
 		{
 			"the policy is a person's", "store-third-party-blocked",
 			"profile chromium blocked\n" + head + "a=1; Secure; SameSite=None\nfrom https://news.test/\nload image https://shop.test/a",
-			browser.Profile{}, true, "store-third-party-blocked", "a",
+			browser.Profile{},
+			true, "store-third-party-blocked", "a",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
