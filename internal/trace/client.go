@@ -225,7 +225,7 @@ func (c *Client) snapshot() ([]StoredCookie, []KnownHost) { return snapshot(c.Br
 func snapshot(b *browser.Browser, now time.Time) (cookies []StoredCookie, hosts []KnownHost) {
 	for _, k := range b.Cookies(now) {
 		s := StoredCookie{
-			Name: k.Name(), Domain: k.Domain(), HostOnly: k.HostOnly(), Path: k.Path(),
+			Name: k.Name(), Domain: k.Domain(), HostOnly: k.HostOnly(), Path: shortenFolded(k.Path()),
 			Secure: k.Secure(), HttpOnly: k.HttpOnly(), SameSite: k.SameSite().String(),
 		}
 		if k.Persistent() {
