@@ -116,3 +116,26 @@ func TestPlayIn(t *testing.T) {
 		t.Errorf("the answer is written %d times", n)
 	}
 }
+
+// TestFoldedLinesKeepSecrets runs a site behind a proxy that joins Set-Cookie lines with commas. The value of
+// the second cookie is in an attribute of the first, and nowhere in the run.
+func TestFoldedLinesKeepSecrets(t *testing.T) {
+	const secret = "0123456789abcdefghij"
+	s, err := scenario.Parse("foreign\non /a app plain\non /a send Set-Cookie: a=1; Path=/, sessionid=" + secret +
+		"\non /b app plain\non /b send Set-Cookie: a=1; Domain=shop.test, sessionid=" + secret +
+		"\nvisit https://shop.test/a\nvisit https://shop.test/b\nexpect store-ok a\nexpect store-domain-mismatch a\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	result, err := s.Play(t.Context(), &out, scenario.Options{})
+	if err != nil || len(result.Missed) > 0 {
+		t.Fatalf("missed are %v, error %v", result.Missed, err)
+	}
+	if err := result.Run.WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); strings.Contains(text, "456789") || !strings.Contains(text, "Path=/, sessionid=0123…") {
+		t.Errorf("the run tells\n%s", text)
+	}
+}
