@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep/cookie"
+	"github.com/lockstep-http/lockstep/rule"
 )
 
 // A Profile is in what a browser differs from RFC 6265bis-22. The zero Profile is that document
@@ -139,6 +140,10 @@ func (p Profile) WithThirdParty(policy ThirdParty) Profile {
 // ThirdParty returns the policy about third parties.
 func (p Profile) ThirdParty() ThirdParty { return p.thirdParty }
 
+// ShowsPages reports whether a browser of the profile shows pages. Where none are shown, as by curl, no
+// request comes from a page, and no script asks for cookies.
+func (p Profile) ShowsPages() bool { return !p.noPages }
+
 // Chain returns a [Chain] for a visit by a browser of this profile.
 func (p Profile) Chain() Chain { return Chain{max: p.redirectRequests} }
 
@@ -160,6 +165,16 @@ func (p *Profile) read(line string, t *target) cookie.Line {
 		l.Path = "/"
 	}
 	return l
+}
+
+// problems are what a line is refused for whoever sends it: those of package cookie, except that where
+// SameSite means nothing, None needs no Secure.
+func (p *Profile) problems(l *cookie.Line, host string) []rule.ID {
+	problems := l.Problems(host)
+	if p.noPages {
+		problems = slices.DeleteFunc(problems, func(id rule.ID) bool { return id == storeNoneNotSecure })
+	}
+	return problems
 }
 
 // withEquals puts an equals sign behind a line, or the part before its attributes, that has none.

@@ -102,14 +102,11 @@ func (b *Browser) decide(r *receipt) rule.Verdict {
 
 // refusals returns every rule by which the line is refused, in the order of the draft.
 func (b *Browser) refusals(r *receipt, c *Cookie) []rule.ID {
-	problems := r.line.Problems(r.target.host)
+	problems := r.profile.problems(r.line, r.target.host)
 	if r.watched {
 		for _, p := range problems {
 			r.facts = append(r.facts, r.line.Explain(p, r.target.host)...)
 		}
-	}
-	if r.profile.noPages {
-		problems = slices.DeleteFunc(problems, func(p rule.ID) bool { return p == storeNoneNotSecure })
 	}
 	for i := range storeChecks {
 		if storeChecks[i].fails(b, r, c) {
