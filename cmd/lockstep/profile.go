@@ -1,6 +1,11 @@
 package main
 
-import "github.com/lockstep-http/lockstep/browser"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockstep-http/lockstep/browser"
+)
 
 // bis is the profile that nobody has to choose.
 const bis = "rfc6265bis"
@@ -19,10 +24,50 @@ func (f profileFlag) in(b *browser.Browser) *browser.Browser {
 	return b
 }
 
-// whose says whose the decisions are, for a sentence.
-func (f profileFlag) whose() string {
-	if f.Profile == bis {
+// whoseRules says whose the decisions of a browser are, for a sentence.
+func whoseRules(p browser.Profile) string {
+	if p.Name() == bis {
 		return "RFC 6265bis"
 	}
-	return "the profile " + f.Profile
+	return "the profile " + p.Name()
+}
+
+// everyProfile is the word for all there are.
+const everyProfile = "all"
+
+// profilesFlag chooses whose rules the browsers have that make a run, one after the other.
+type profilesFlag struct {
+	Profile string `placeholder:"NAME[,NAME...]" help:"Whose rules the browser has: rfc6265bis, chromium, firefox or curl; several, or all, to make the visits with a browser of each and see side by side where they differ. Default: rfc6265bis, or that of --jar."`
+}
+
+// profiles are those that were chosen, or the usual one.
+func (f profilesFlag) profiles() ([]browser.Profile, error) {
+	switch f.Profile {
+	case "":
+		return []browser.Profile{{}}, nil
+	case everyProfile:
+		return browser.Profiles(), nil
+	}
+	var all []browser.Profile
+	for name := range strings.SplitSeq(f.Profile, ",") {
+		p, ok := browser.ProfileNamed(name)
+		if !ok {
+			return nil, &usageError{fmt.Errorf("--profile: there is no profile %q", name), "there are " + profileNames() + ", several with commas, and " + everyProfile}
+		}
+		for _, other := range all {
+			if other == p {
+				return nil, &usageError{fmt.Errorf("--profile names %q twice", name), "name each once"}
+			}
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func profileNames() string {
+	var names []string
+	for _, p := range browser.Profiles() {
+		names = append(names, p.Name())
+	}
+	return strings.Join(names, ", ")
 }

@@ -35,8 +35,8 @@ func (c *traceCommand) playScenario(ctx context.Context, p *program) error {
 	if err != nil {
 		return &usageError{fmt.Errorf("%s: %w", c.URL, err), "docs/reference/scenarios.md has the language"}
 	}
-	profiles := []browser.Profile{c.browser().Profile}
-	if q, err := s.Question(); err == nil && c.Profile == bis && len(q.Profiles) > 0 {
+	profiles := c.chosen
+	if q, err := s.Question(); err == nil && c.Profile == "" && len(q.Profiles) > 0 {
 		profiles = q.Profiles
 	}
 	results, err := c.playAll(ctx, p.stdout, s, profiles)

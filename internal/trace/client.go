@@ -152,7 +152,7 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		rec.Record(withheld(req.URL, n.BodyOnlyTo, "the password does not go there"))
 		return hop, next, false
 	}
-	hr, err := newRequest(ctx, req, cookies, req.ContextHeader(rec), n)
+	hr, err := newRequest(ctx, req, cookies, c.contextHeader(req, rec), n)
 	if err != nil {
 		rec.Record(unanswered(req.URL, err))
 		return hop, next, false
@@ -194,6 +194,14 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		c.show(req.URL, a)
 	}
 	return hop, next, false
+}
+
+// contextHeader is what the browser says of where a request comes from. One without pages says nothing.
+func (c *Client) contextHeader(req browser.Request, rec *rule.Recorder) []browser.HeaderField {
+	if !c.Browser.Profile.ShowsPages() {
+		return nil
+	}
+	return req.ContextHeader(rec)
 }
 
 // take hands the browser what an answer tells it to remember: HSTS, then each cookie in order, and to

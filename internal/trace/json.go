@@ -37,6 +37,7 @@ type requestLines struct {
 	As       string         `json:"as,omitempty"`
 	Typed    string         `json:"typed"`
 	From     string         `json:"from,omitempty"`
+	Context  *Context       `json:"context,omitempty"`
 	At       time.Time      `json:"at"`
 	Method   string         `json:"method"`
 	URL      string         `json:"url"`
@@ -64,22 +65,28 @@ func (r *Run) WriteJSON(w io.Writer) error {
 func (v Visit) WriteJSON(w io.Writer, number int) error {
 	enc := json.NewEncoder(printableJSON{w})
 	enc.SetEscapeHTML(false)
-	for j, h := range v.Hops {
-		head := line{Schema: Schema, Kind: "hop", Visit: number, Hop: j + 1, Request: &requestLines{
-			Title: v.Title, Then: v.Then, As: v.As,
-			Typed: v.Typed, From: v.From, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
-			Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
-		}}
-		if err := enc.Encode(head); err != nil {
+	for _, l := range v.lines(number) {
+		if err := enc.Encode(l); err != nil {
 			return err
-		}
-		for k := range h.Verdicts {
-			if err := enc.Encode(line{Schema: Schema, Kind: "verdict", Visit: number, Hop: j + 1, Verdict: &h.Verdicts[k]}); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// lines are those of a visit: each hop, then each of its verdicts.
+func (v Visit) lines(number int) []line {
+	var all []line
+	for j, h := range v.Hops {
+		all = append(all, line{Schema: Schema, Kind: "hop", Visit: number, Hop: j + 1, Request: &requestLines{
+			Title: v.Title, Then: v.Then, As: v.As,
+			Typed: v.Typed, From: v.From, Context: v.Context, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
+			Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
+		}})
+		for k := range h.Verdicts {
+			all = append(all, line{Schema: Schema, Kind: "verdict", Visit: number, Hop: j + 1, Verdict: &h.Verdicts[k]})
+		}
+	}
+	return all
 }
 
 // printableJSON escapes what a terminal would obey and JSON lets through, such as C1 control
@@ -141,7 +148,7 @@ func (r *Run) add(l line) error {
 	case l.Kind == "hop" && l.Request != nil:
 		q := l.Request
 		if l.Visit == len(r.Visits)+1 && l.Hop == 1 {
-			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, As: q.As, Typed: q.Typed, From: q.From})
+			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, As: q.As, Typed: q.Typed, From: q.From, Context: q.Context})
 		}
 		if l.Visit != len(r.Visits) || l.Hop != len(r.Visits[l.Visit-1].Hops)+1 {
 			return fmt.Errorf("hop %d of visit %d is out of order", l.Hop, l.Visit)

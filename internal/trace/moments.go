@@ -45,7 +45,7 @@ func (s *Story) lastMoments() []Moment {
 func (s *Story) httpMoment() []Moment {
 	first := s.Steps[0]
 	if !first.reached {
-		return nil
+		return s.stayedMoment()
 	}
 	h := first.hops[0]
 	v, ok := h.Verdict(rule.AllowHost, "")
@@ -55,6 +55,18 @@ func (s *Story) httpMoment() []Moment {
 				break
 			}
 		}
+	}
+	return []Moment{s.moment(1, "What happens to a request over HTTP?", "", v)}
+}
+
+// stayedMoment answers the same question when the request went over https at once.
+func (s *Story) stayedMoment() []Moment {
+	if len(s.Run.Visits) == 0 {
+		return nil
+	}
+	v, ok := s.Run.Visits[0].Hops[0].Verdict(rule.UpgradeToHTTPS, "")
+	if !ok || !v.Yes {
+		return nil
 	}
 	return []Moment{s.moment(1, "What happens to a request over HTTP?", "", v)}
 }

@@ -21,6 +21,8 @@ type Visit struct {
 	Typed string // the URL as it was asked for
 	From  string // the page that led there; "" when a person typed the URL
 	Hops  []Hop  // never empty
+
+	Context *Context // of a visit of a tour; nil for any other
 }
 
 // Last returns the hop at which the visit ended.

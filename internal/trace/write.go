@@ -15,6 +15,7 @@ import (
 // same everywhere, so that output is stable to the byte.
 var (
 	tableWidths = []int{0, 26, 28, 32, 25}
+	tourWidths  = []int{0, 30, 24, 28, 27}
 	fateWidths  = []int{24, 34, 34, 34}
 	factsWidth  = 110
 	lineWidth   = 120
@@ -23,7 +24,7 @@ var (
 // WriteTable writes the execution table, the variable tracker and the key moments. verbose opens
 // each step into its requests and verdicts, and shows every variable.
 func (s *Story) WriteTable(w io.Writer, verbose bool) {
-	s.table().text(w, tableWidths)
+	s.table().text(w, s.widths())
 	for i, text := range s.differences() {
 		if i == 0 {
 			fmt.Fprintln(w)
@@ -110,7 +111,7 @@ func (s *Story) WriteTranscript(w io.Writer, verbose bool) {
 		st := &s.Steps[i]
 		fmt.Fprintf(w, "Step %d. %s.\n", st.Number, clean(sentence(st.Action)))
 		if !st.reached {
-			fmt.Fprintln(w, "  This run did not get here.")
+			fmt.Fprintln(w, "  "+choose(st.Result == notReached, "This run did not get here.", sentence(st.Result)+"."))
 			continue
 		}
 		if st.sets && st.Condition == none {
@@ -155,6 +156,14 @@ func (s *Story) rows(order []int, marked map[int]bool) grid {
 		g.rows = append(g.rows, row)
 	}
 	return g
+}
+
+// widths are those of the columns of the execution table.
+func (s *Story) widths() []int {
+	if s.Run.IsTour() {
+		return tourWidths
+	}
+	return tableWidths
 }
 
 func (s *Story) table() grid {
@@ -315,6 +324,9 @@ func (s *Story) differences() []string {
 
 // fates lists each cookie of the story: stored or not, sent or not, and by which rule.
 func (s *Story) fates() grid {
+	if s.Run.IsTour() {
+		return s.tourFates()
+	}
 	next := "Next HTTPS request"
 	if slices.ContainsFunc(s.Steps, func(st Step) bool { return st.Title == titleNextPlain }) {
 		next = "Next request"
