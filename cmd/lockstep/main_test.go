@@ -147,6 +147,7 @@ func newSites(t *testing.T) sites {
 		}
 	}))
 	serve("ACCOUNTS", accounts(t))
+	serve("CONTEXTS", contexts())
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie", "sid=1")
 	}))

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/trace"
 )
 
 // bis is the profile that nobody has to choose.
@@ -24,12 +26,12 @@ func (f profileFlag) in(b *browser.Browser) *browser.Browser {
 	return b
 }
 
-// whoseRules says whose the decisions of a browser are, for a sentence.
-func whoseRules(p browser.Profile) string {
-	if p.Name() == bis {
-		return "RFC 6265bis"
+// whoseRules says whose the decisions of the browser of a run are, for a sentence.
+func whoseRules(run *trace.Run) string {
+	if name := run.Visits[0].Profile; name != "" {
+		return "the profile " + trace.Printable(name)
 	}
-	return "the profile " + p.Name()
+	return "RFC 6265bis"
 }
 
 // everyProfile is the word for all there are.
@@ -54,10 +56,8 @@ func (f profilesFlag) profiles() ([]browser.Profile, error) {
 		if !ok {
 			return nil, &usageError{fmt.Errorf("--profile: there is no profile %q", name), "there are " + profileNames() + ", several with commas, and " + everyProfile}
 		}
-		for _, other := range all {
-			if other == p {
-				return nil, &usageError{fmt.Errorf("--profile names %q twice", name), "name each once"}
-			}
+		if slices.Contains(all, p) {
+			return nil, &usageError{fmt.Errorf("--profile names %q twice", name), "name each once"}
 		}
 		all = append(all, p)
 	}

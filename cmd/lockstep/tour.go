@@ -38,8 +38,7 @@ func (c *traceCommand) tour() ([]trace.Navigation, error) {
 			continue
 		}
 		last, err := x.Navigation(target)
-		var senseless *trace.CircumstancesError
-		if errors.As(err, &senseless) {
+		if senseless, ok := errors.AsType[*trace.CircumstancesError](err); ok {
 			return nil, &usageError{err, senseless.Hint}
 		}
 		all = append(all, last)

@@ -63,9 +63,9 @@ Examples:
   lockstep trace http://shop.test/ --connect-to shop.test:80:127.0.0.1:8080 --connect-to shop.test:443:127.0.0.1:8443 --cacert ca.pem
   lockstep trace https://example.com/ --format json > run.jsonl && lockstep trace --replay run.jsonl
   lockstep trace https://shop.test/ --jar shop.jar && lockstep trace https://shop.test/ --jar shop.jar && lockstep forget --jar shop.jar
-  lockstep trace https://app.example/login https://api.example/me --from https://app.example/ --as fetch --credentials include
-  lockstep trace https://shop.test/ https://shop.test/pay --from https://evil.example/ --as form --profile chromium
-  lockstep trace https://shop.test/ https://shop.test/widget --from https://news.example/ --as iframe --profile all
+  lockstep trace https://api.shop.test/login https://api.shop.test/me --from https://www.shop.test/ --as fetch --credentials include
+  lockstep trace https://shop.test/ https://shop.test/pay --from https://evil.test/ --as form --profile chromium
+  lockstep trace https://shop.test/ https://shop.test/widget --from https://news.test/ --as iframe --profile all
   lockstep trace --har recording.har
   lockstep trace examples/questions/01-fetch-keeps-no-cookie.scenario`
 }
@@ -101,7 +101,6 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	c.output.whose = whoseRules(c.chosen[0])
 	if c.HAROut != "" {
 		if err := writeHAR(c.HAROut, &run); err != nil {
 			return err
@@ -201,10 +200,10 @@ func (c *traceCommand) checkURLs() error {
 	}
 	for _, u := range c.URLs {
 		switch {
+		case isScenario(u):
+			return &usageError{fmt.Errorf("%q is a scenario, which is run alone", u), "lockstep trace " + u}
 		case bareHost.MatchString(u):
 			return &usageError{fmt.Errorf("URL %q has no scheme", u), "lockstep trace https://" + u}
-		case isScenario(u):
-			return &usageError{fmt.Errorf("%s is a scenario, which is run alone", u), "lockstep trace " + u}
 		}
 	}
 	return nil
@@ -313,7 +312,7 @@ somebody logs in, or when there is something to remember. Trace a page that sets
 page or one that puts something into a cart.`)
 	}
 	if !s.Run.Visits[0].Hops[0].Known {
-		fmt.Fprintf(p.stdout, "\nThe browser's decisions are those of %s; the site's were observed from outside.\n", whoseRules(c.chosen[0]))
+		fmt.Fprintf(p.stdout, "\nThe browser's decisions are those of %s; the site's were observed from outside.\n", whoseRules(&s.Run))
 	}
 }
 

@@ -87,7 +87,7 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 		n.Method = http.MethodPost
 	}
 	var (
-		visit = Visit{Typed: u.Redacted()}
+		visit = Visit{Typed: u.Redacted(), Profile: named(c.Browser.Profile)}
 		chain = c.Browser.Profile.Chain()
 		req   = browser.Request{
 			Method: n.Method, URL: u, Initiator: n.Initiator, ByScript: n.ByScript, ContentType: n.ContentType,
@@ -108,6 +108,14 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 		}
 		req = next
 	}
+}
+
+// named is the name of a profile as a Visit has it.
+func named(p browser.Profile) string {
+	if p.Name() == (browser.Profile{}).Name() {
+		return ""
+	}
+	return p.Name()
 }
 
 // parseTarget accepts what a browser can be asked to visit: an absolute http or https URL.

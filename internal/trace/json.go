@@ -38,6 +38,7 @@ type requestLines struct {
 	Typed    string         `json:"typed"`
 	From     string         `json:"from,omitempty"`
 	Context  *Context       `json:"context,omitempty"`
+	Profile  string         `json:"profile,omitempty"`
 	At       time.Time      `json:"at"`
 	Method   string         `json:"method"`
 	URL      string         `json:"url"`
@@ -79,7 +80,7 @@ func (v Visit) lines(number int) []line {
 	for j, h := range v.Hops {
 		all = append(all, line{Schema: Schema, Kind: "hop", Visit: number, Hop: j + 1, Request: &requestLines{
 			Title: v.Title, Then: v.Then, As: v.As,
-			Typed: v.Typed, From: v.From, Context: v.Context, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
+			Typed: v.Typed, From: v.From, Context: v.Context, Profile: v.Profile, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
 			Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
 		}})
 		for k := range h.Verdicts {
@@ -148,7 +149,7 @@ func (r *Run) add(l line) error {
 	case l.Kind == "hop" && l.Request != nil:
 		q := l.Request
 		if l.Visit == len(r.Visits)+1 && l.Hop == 1 {
-			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, As: q.As, Typed: q.Typed, From: q.From, Context: q.Context})
+			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, As: q.As, Typed: q.Typed, From: q.From, Context: q.Context, Profile: q.Profile})
 		}
 		if l.Visit != len(r.Visits) || l.Hop != len(r.Visits[l.Visit-1].Hops)+1 {
 			return fmt.Errorf("hop %d of visit %d is out of order", l.Hop, l.Visit)

@@ -23,6 +23,7 @@ type Visit struct {
 	Hops  []Hop  // never empty
 
 	Context *Context // of a visit of a tour; nil for any other
+	Profile string   // of the browser; "" is that of RFC 6265bis
 }
 
 // Last returns the hop at which the visit ended.

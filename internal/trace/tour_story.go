@@ -76,10 +76,15 @@ func grouped(all []told) []told {
 	return groups
 }
 
-// ask asks why something is so of the cookies of a group.
+// ask asks why something is so of the cookies of a group; behind the answer that it is not so stands what to
+// do.
 func (s *Story) ask(t told, what string) Moment {
 	is := choose(len(t.names) > 1, "are", "is")
-	return s.moment(t.step, fmt.Sprintf("Why %s %s %s?", is, strings.Join(t.names, ", "), what), "", t.verdict)
+	m := s.moment(t.step, fmt.Sprintf("Why %s %s %s?", is, strings.Join(t.names, ", "), what), "", t.verdict)
+	if r, ok := s.lookup(t.verdict.Rule); ok && !t.verdict.Yes {
+		m.Answer += " What to do: " + r.Fix
+	}
+	return m
 }
 
 // lastVisitMoments ask of the cookies why the last visit carried them, or did not.
