@@ -285,6 +285,7 @@ func (req Request) ContextHeader(rec *rule.Recorder) []HeaderField {
 		}
 	}
 	add("Origin", req.Origin(rec))
+	add("Access-Control-Request-Method", req.asksFor)
 	if SecureConnection(req.URL) {
 		add("Sec-Fetch-Site", req.fetchSite())
 		add("Sec-Fetch-Mode", req.mode())

@@ -37,6 +37,7 @@ const (
 	ReadCookie     Question = "read cookie" // by a script
 	SendOrigin     Question = "send Origin"
 	SendReferer    Question = "send Referer"
+	AllowFetch     Question = "allow fetch" // which the browser asks the site before it sends one
 	Connect        Question = "connect"
 	StoreHSTS      Question = "store HSTS"
 	StoreCookie    Question = "store cookie"

@@ -174,6 +174,7 @@ var ruleGroups = []ruleGroup{
 	{"Sending cookies", "The browser decides for each cookie that it holds whether the request carries it.", []string{"send"}},
 	{"Cookies and scripts", "The browser decides for each cookie whether a script finds it in document.cookie.", []string{"read"}},
 	{"Where a request comes from", "The browser tells the site in Origin and Referer which page caused the request.", []string{"origin", "referer"}},
+	{"Asking before a fetch", "By other methods than GET, HEAD and POST a script asks another origin only after the browser has asked it with OPTIONS.", []string{"preflight"}},
 	{"Connecting", "Whether an answer came, and over a connection that can be trusted.", []string{"connect"}},
 	{"Is the request secure?", "Django's `request.is_secure()`, decided once for a request.", []string{"secure"}},
 	{"Is the host allowed?", "Django's `request.get_host()` and ALLOWED_HOSTS.", []string{"host"}},

@@ -84,6 +84,10 @@ func makeTour(ctx context.Context, p *program, client *trace.Client, all []trace
 func verdictOnTour(run *trace.Run) error {
 	for i := range run.Visits {
 		last := run.Visits[i].Last()
+		if v, ok := last.Verdict(rule.AllowFetch, ""); ok && !v.Yes {
+			problem, _ := v.Fact("problem")
+			return &finding{fmt.Errorf("%s was not fetched: %s", last.URL, problem), fixOf(v.Rule)}
+		}
 		if v, ok := last.Verdict(rule.Connect, ""); ok && !v.Yes {
 			cause, _ := v.Fact("cause")
 			return &failure{fmt.Errorf("%s gave no answer: %s", last.URL, cause), fixOf(v.Rule)}

@@ -70,7 +70,7 @@ func Commands() []Command {
 		{"header NAME: VALUE", "a line added to the requests of the next visit; Host replaces the host", parseHeader},
 		{"from URL [POLICY]", "the page from which the next visit or post comes, with its Referrer-Policy: a link or a form of that page", parseFrom},
 		{"top URL", "the page of from is a frame within this one; a further top is around that", parseTop},
-		{"load KIND URL [CREDENTIALS]", "the page of from needs this: KIND is iframe, image, script or fetch, CREDENTIALS omit, same-origin or include", parseLoad},
+		{"load KIND [METHOD] URL [CREDENTIALS]", "the page of from needs this: KIND is iframe, image, script or fetch, METHOD is GET unless it is said, CREDENTIALS omit, same-origin or include", parseLoad},
 		{"script get, script set LINE", "a script of the page of from, or of the page last visited, reads document.cookie or assigns LINE to it; LINE may hold Go escapes", parseScript},
 		{"preload HOST", "HOST and the names under it are on the list of HSTS hosts that comes with the browser", parsePreload},
 		{"profile NAME [POLICY]", "the browser is this one from here on: " + profileNames() + "; POLICY about third parties: allowed, partitioned, blocked", parseProfile},
@@ -270,15 +270,19 @@ func parseTop(rest string) (func(*world) error, error) {
 }
 
 func parseLoad(rest string) (func(*world) error, error) {
-	words := strings.Fields(rest)
+	words, method := strings.Fields(rest), ""
+	if len(words) > 2 && !strings.Contains(words[1], "://") {
+		method = words[1]
+		words = slices.Delete(words, 1, 2)
+	}
 	if len(words) < 2 || len(words) > 3 || !strings.Contains(words[1], "://") {
-		return nil, fmt.Errorf("want KIND URL [CREDENTIALS], such as fetch https://shop.test/ include")
+		return nil, fmt.Errorf("want KIND [METHOD] URL [CREDENTIALS], such as fetch https://shop.test/ include")
 	}
 	kind, ok := browser.ParseDestination(words[0])
 	if !ok || kind == browser.AsNavigation {
 		return nil, fmt.Errorf("no kind %q: there are iframe, image, script, fetch", words[0])
 	}
-	n := trace.Navigation{URL: words[1], As: kind}
+	n := trace.Navigation{Method: method, URL: words[1], As: kind}
 	if len(words) == 3 {
 		if n.Credentials, ok = browser.ParseCredentials(words[2]); !ok {
 			return nil, fmt.Errorf("no credentials mode %q: there are omit, same-origin, include", words[2])

@@ -56,7 +56,7 @@ func (x Circumstances) Navigation(target string) (Navigation, error) {
 	if n.As, ok = browser.ParseDestination(x.As); !ok {
 		return n, &CircumstancesError{fmt.Sprintf("nothing is asked for as %q", x.As), "there are " + strings.Join(Kinds(), ", ")}
 	}
-	for _, set := range []func(*Navigation) error{x.setMethod, x.setInitiator, x.setCredentials, x.checkPreflight} {
+	for _, set := range []func(*Navigation) error{x.setMethod, x.setInitiator, x.setCredentials} {
 		if err := set(&n); err != nil {
 			return n, err
 		}
@@ -189,22 +189,4 @@ func (x Circumstances) setCredentials(n *Navigation) error {
 	}
 	n.Credentials = mode
 	return nil
-}
-
-// checkPreflight refuses what a browser first asks permission for: whether it then sends the request is the
-// site's word, for which a Tour does not ask.
-//
-// Fetch standard, section 4.8, CORS-preflight fetch.
-func (x Circumstances) checkPreflight(n *Navigation) error {
-	to, err := parseTarget(n.URL)
-	if err != nil || n.As != browser.AsFetch || browser.SameOrigin(n.Initiator.URL, to) {
-		return nil //nolint:nilerr // the URL is refused where it is visited
-	}
-	if slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost}, n.Method) {
-		return nil
-	}
-	return &CircumstancesError{
-		fmt.Sprintf("before a script sends %s to another origin the browser asks with OPTIONS whether it may, and this program does not", n.Method),
-		"cookies are decided alike for --method POST, which needs no permission",
-	}
 }

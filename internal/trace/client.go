@@ -67,6 +67,8 @@ type Navigation struct {
 	BodyOnlyTo *url.URL
 
 	Header http.Header // added to every request; Host replaces the Host field
+
+	preflight func(*answer) // of a request that asks for permission: takes the answer; nil for any other
 }
 
 // sendsBody reports whether a request of the navigation still has its body, which a redirect may drop.
@@ -98,6 +100,15 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 		visit.From = n.Initiator.URL.Redacted()
 	}
 	for {
+		if ask, asked, may := c.preflight(ctx, req, &n); asked {
+			visit.Hops = append(visit.Hops, ask)
+			if ctx.Err() != nil {
+				return visit, fmt.Errorf("visiting %s: %w", visit.Typed, context.Cause(ctx))
+			}
+			if !may {
+				return visit, nil
+			}
+		}
 		hop, next, more := c.hop(ctx, req, &chain, &n)
 		visit.Hops = append(visit.Hops, hop)
 		if ctx.Err() != nil {
@@ -191,6 +202,10 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		rec.Record(observe(hop.URL, a.status, location))
 	}
 	c.take(req, a, rec)
+	if n.preflight != nil {
+		n.preflight(a)
+		return hop, next, false // no redirect of an answer to OPTIONS is followed
+	}
 	if a.status/100 == 3 {
 		var v rule.Verdict
 		if next, v = chain.Next(req, a.status, location, cookies, rec); v.Yes {

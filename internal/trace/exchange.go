@@ -171,7 +171,7 @@ func newRequest(ctx context.Context, req browser.Request, cookies string, contex
 // contextOf returns the header lines of a request that say where it comes from, as they were sent.
 func contextOf(hr *http.Request) []Field {
 	var fields []Field
-	for _, name := range []string{"Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-User", "Sec-Fetch-Dest"} {
+	for _, name := range []string{"Origin", "Referer", requestMethod, "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-User", "Sec-Fetch-Dest"} {
 		for _, value := range hr.Header[name] {
 			fields = append(fields, Field{Name: name, Value: value})
 		}

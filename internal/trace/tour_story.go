@@ -19,18 +19,26 @@ func tellTour(run Run, lookup lookup) Story {
 	for i := range run.Visits {
 		title := run.Visits[i].Title
 		for _, h := range pointers(run.Visits[i].Hops) {
-			step := s.actStep(titled{title: title, hops: []*Hop{h}}, held)
-			step.visit = i + 1
-			if site, ok := h.fetchSite(); ok {
-				step.Condition += ", Sec-Fetch-Site: " + site
+			if h.isPreflight() {
+				s.Steps = append(s.Steps, s.tourStep(i+1, "preflight, "+title, h, held))
+				continue
 			}
-			s.Steps = append(s.Steps, step)
+			s.Steps = append(s.Steps, s.tourStep(i+1, title, h, held))
 			title = "redirected"
 		}
 	}
 	s.Variables = s.trackTour()
-	s.Moments = slices.Concat(s.lastVisitMoments(), s.refusalMoments())
+	s.Moments = slices.Concat(s.preflightMoments(), s.lastVisitMoments(), s.refusalMoments())
 	return s
+}
+
+func (s *Story) tourStep(visit int, title string, h *Hop, held map[string]string) Step {
+	step := s.actStep(titled{title: title, hops: []*Hop{h}}, held)
+	step.visit = visit
+	if site, ok := h.sent("Sec-Fetch-Site"); ok {
+		step.Condition += ", Sec-Fetch-Site: " + site
+	}
+	return step
 }
 
 // trackTour follows what a login is followed by; a value that never changes is a detail.
@@ -43,14 +51,37 @@ func (s *Story) trackTour() []Variable {
 	return all
 }
 
-// fetchSite is what the browser told the site of where the request comes from.
-func (h *Hop) fetchSite() (string, bool) {
+// sent is what the browser told the site of where the request comes from, in a field of its header.
+func (h *Hop) sent(name string) (string, bool) {
 	for _, f := range h.Sent {
-		if f.Name == "Sec-Fetch-Site" {
+		if f.Name == name {
 			return f.Value, true
 		}
 	}
 	return "", false
+}
+
+// isPreflight reports whether a request asks for permission to send another one.
+func (h *Hop) isPreflight() bool {
+	_, ok := h.sent(requestMethod)
+	return ok
+}
+
+// requestMethod is the field in which a preflight names the method that it asks for.
+const requestMethod = "Access-Control-Request-Method"
+
+// preflightMoments ask why a request was not sent for which there was no permission.
+func (s *Story) preflightMoments() []Moment {
+	var all []Moment
+	for _, st := range s.Steps {
+		for _, h := range st.hops {
+			method, _ := h.sent(requestMethod)
+			if v, ok := h.Verdict(rule.AllowFetch, ""); ok && !v.Yes {
+				all = append(all, s.ask(told{st.Number, v, []string{"the " + method}}, "not sent"))
+			}
+		}
+	}
+	return all
 }
 
 // A told is something to tell of several cookies at once.
@@ -124,7 +155,7 @@ func (s *Story) refusalMoments() []Moment {
 // decidedLast is the last verdict on sending a cookie in the last visit, and the step at which it fell.
 func (s *Story) decidedLast(name string) (step int, verdict rule.Verdict, ok bool) {
 	for _, st := range s.lastVisit() {
-		if v, asked := sendVerdict(st.hops, name); asked {
+		if v, asked := sendVerdict(st.hops, name); asked && !st.hops[0].isPreflight() {
 			step, verdict, ok = st.Number, v, true
 		}
 	}

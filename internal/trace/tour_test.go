@@ -71,6 +71,13 @@ func (e *everywhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		set("fetched=1; SameSite=None; Secure; Path=/", "fetchedlax=1; SameSite=Lax; Path=/")
 	case "/hop":
 		http.Redirect(w, r, "https://other.test/api", http.StatusFound)
+	case "/open":
+		if r.Method == http.MethodOptions {
+			w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+			w.Header().Set("Access-Control-Allow-Methods", "PUT, DELETE")
+			w.Header().Set("Access-Control-Allow-Credentials", "true")
+			set("early=1; Secure; SameSite=None")
+		}
 	case "/quiet":
 		w.Header().Set("Referrer-Policy", "no-referrer")
 	case "/hsts":
@@ -264,6 +271,50 @@ func TestTourPolicy(t *testing.T) {
 	e.tour(t, browser.Profile{}, trace.Circumstances{From: "https://app.test/quiet", As: "form"}, "https://app.test/quiet", "https://app.test/api")
 	if got := fieldsOf(e.last(t), "Origin", "Referer"); got != "null -" {
 		t.Errorf("Origin and Referer are %q", got)
+	}
+}
+
+// TestPreflight holds that what a script may not send without asking is asked for first, without cookies, and
+// that it does not leave when the answer does not allow it.
+func TestPreflight(t *testing.T) {
+	for _, c := range []struct {
+		name, target, from, method string
+		profile                    browser.Profile
+		asked                      string // each method with the cookies that it carried
+	}{
+		{"allowed", "https://app.test/open", "https://www.app.test/", "DELETE", browser.Profile{}, "OPTIONS: DELETE: default lax none strict"},
+		{"another method than those", "https://app.test/open", "https://www.app.test/", "PATCH", browser.Profile{}, "OPTIONS:"},
+		{"not allowed", "https://app.test/api", "https://www.app.test/", "DELETE", browser.Profile{}, "OPTIONS:"},
+		{"a redirect", "https://app.test/hop", "https://www.app.test/", "DELETE", browser.Profile{}, "OPTIONS:"},
+		{"its own origin", "https://app.test/api", "https://app.test/", "DELETE", browser.Profile{}, "DELETE: default lax none strict"},
+		{"a method that needs none", "https://app.test/api", "https://www.app.test/", "POST", browser.Profile{}, "POST: default lax none strict"},
+		{"curl does not ask", "https://app.test/api", "https://www.app.test/", "DELETE", browser.Curl(), "DELETE: default lax none strict"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEverywhere(t)
+			x := trace.Circumstances{As: "fetch", From: c.from, Method: c.method, Credentials: "include"}
+			run := e.tour(t, c.profile, x, "https://app.test/login", c.target)
+			<-e.asked // the login
+			var asked []string
+			for len(e.asked) > 0 {
+				r := <-e.asked
+				asked = append(asked, strings.TrimSpace(r.Method+": "+cookiesOf(r)))
+				if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != c.method {
+					t.Errorf("OPTIONS asks for %q", r.Header.Get("Access-Control-Request-Method"))
+				}
+			}
+			if got := strings.Join(asked, " "); got != c.asked {
+				t.Errorf("the server got %q, want %q", got, c.asked)
+			}
+			if h := run.Visits[1].Hops[0]; storedBy(&h) != "" && h.Method == http.MethodOptions {
+				t.Errorf("the answer to OPTIONS stored %s", storedBy(&h))
+			}
+			story := trace.Tell(run, "", lookupRule)
+			refused := c.asked == "OPTIONS:"
+			if got := slices.ContainsFunc(story.Moments, func(m trace.Moment) bool { return m.Rule == "preflight-refused" }); got != refused {
+				t.Errorf("the key moments are %+v", story.Moments)
+			}
+		})
 	}
 }
 
