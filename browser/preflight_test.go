@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestPreflight(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			req := fetchOf("DELETE", "https://api.test/a", from+"/page", c.mode)
 			ask, ok := req.Preflight()
-			if !ok || ask.Method != "OPTIONS" || ask.Credentials != browser.CredentialsOmit {
+			if !ok || ask.Method != http.MethodOptions || ask.Credentials != browser.CredentialsOmit {
 				t.Fatalf("asked %v with %+v", ok, ask)
 			}
 			header := func(name string) (values []string) {
