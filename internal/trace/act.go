@@ -277,6 +277,9 @@ func valueOf(name string) func(st *Step, before string) string {
 // setValue is what stands for the value that an answer gave a cookie last: its number and, for a run that
 // was saved when there were none, what is shown of it.
 func setValue(h *Hop, name string) (value string) {
+	if h.Response == nil { // a script set it
+		return ""
+	}
 	for _, f := range h.Response.Fields {
 		if !strings.EqualFold(f.Name, "Set-Cookie") {
 			continue

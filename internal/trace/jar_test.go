@@ -57,6 +57,9 @@ func TestJarProfile(t *testing.T) {
 		for _, line := range []string{"a=1; SameSite=None", "__Host-b=2; Secure; Max-Age=60", "c"} {
 			b.StoreCookie(browser.Request{URL: u}, line, lineTime, nil)
 		}
+		if got := b.State(lineTime).Cookies[0].Name == "a"; got != (p.Name() == "curl") {
+			t.Errorf("%s: SameSite=None without Secure is kept: %v", p, got)
+		}
 		var jar bytes.Buffer
 		if err := trace.WriteJar(&jar, b, lineTime); err != nil {
 			t.Fatal(err)

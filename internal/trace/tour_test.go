@@ -265,6 +265,27 @@ func TestCircumstances(t *testing.T) {
 	}
 }
 
+// FuzzCircumstances holds that whatever is said is refused, or asks for something that a page can ask for.
+func FuzzCircumstances(f *testing.F) {
+	f.Add("fetch", "delete", "include", "https://app.test/", "", "https://shop.test/")
+	f.Add("iframe", "POST", "", "", "file:///a", "http://[::1]:80")
+	f.Fuzz(func(t *testing.T, as, method, credentials, from, top, target string) {
+		x := trace.Circumstances{As: as, Method: method, Credentials: credentials, From: from, Top: top}
+		n, err := x.Navigation(target)
+		var e *trace.CircumstancesError
+		switch {
+		case errors.As(err, &e):
+			if e.Problem == "" || e.Hint == "" {
+				t.Errorf("%+v says nothing", e)
+			}
+		case err != nil:
+			t.Error(err)
+		case n.Initiator == nil && !x.Typed():
+			t.Errorf("nobody asks for %+v", n)
+		}
+	})
+}
+
 // TestTourPolicy holds that a page which was visited asks under its Referrer-Policy.
 func TestTourPolicy(t *testing.T) {
 	e := newEverywhere(t)

@@ -346,10 +346,10 @@ func (s *Story) whetherStored(name string) string {
 }
 
 func (s *Story) whetherSent(i int, name string) string {
-	st := &s.Steps[i]
-	if !st.reached {
+	if i < 0 || !s.Steps[i].reached {
 		return none
 	}
+	st := &s.Steps[i]
 	if v, ok := sendVerdict(askedOf(st.hops), name); ok {
 		return yesNo(v.Yes) + ": " + ids(v)
 	}
