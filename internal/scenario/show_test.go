@@ -78,8 +78,9 @@ func (rs *reasons) hold(t *testing.T, r rule.Rule, v rule.Verdict, seen scenario
 	delete(rs.unused, key)
 	rs.mu.Unlock()
 	switch {
+	case seen.Verdict == nil && known: // nobody asks the question
 	case seen.Verdict == nil:
-		t.Errorf("profile %s: nobody asks the question", seen.Profile)
+		t.Errorf("profile %s: nobody asks the question, and testdata/undecided.json has no reason", seen.Profile)
 	case seen.Verdict.Question != v.Question:
 		t.Errorf("profile %s: the question is %q, want %q", seen.Profile, seen.Verdict.Question, v.Question)
 	case seen.Decides && known:
