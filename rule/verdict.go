@@ -26,8 +26,9 @@ const (
 	SaveSession     Question = "save session"
 	SetCookie       Question = "set cookie"
 	SendHeader      Question = "send header"
-	LogIn           Question = "log in" // what came of a login form, seen from outside
-	Answer          Question = "answer" // what a site did, seen from outside
+	LogIn           Question = "log in"      // what came of a login form, seen from outside
+	Answer          Question = "answer"      // what a site did, seen from outside
+	OfferHTTPS      Question = "offer https" // whether a visit over http comes to https, seen from outside
 )
 
 // The questions of the browser, in the order in which a visit meets them.
@@ -43,6 +44,8 @@ const (
 	StoreCookie    Question = "store cookie"
 	ClearSiteData  Question = "clear site data"
 	FollowRedirect Question = "follow redirect"
+	ExplainLoop    Question = "explain loop"  // why redirects do not end
+	MixedContent   Question = "mixed content" // what a page over https takes over http, or sends there
 )
 
 // A Fact is something the decision looked at, as it was: a name and a value, such as

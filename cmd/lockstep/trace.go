@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"regexp"
 	"time"
@@ -25,11 +24,13 @@ type traceCommand struct {
 	Insecure  bool          `help:"Go on when a certificate is not valid. HSTS from such a connection is not stored."`
 	ConnectTo []string      `sep:"none" placeholder:"HOST:PORT:ADDRESS:PORT" help:"Dial ADDRESS:PORT for HOST:PORT, as curl does; an empty part stands for any or for itself. May be repeated."`
 	NoRevisit bool          `help:"Visit a single URL once, as it is given, and not by the lesson, which visits it over http and https and again."`
-	Timeout   time.Duration `default:"10s" help:"How long one request may take. Default: ${default}."`
+	Timeout   time.Duration `default:"10s" help:"How long one request may take; a visit with its redirects takes a minute at most, or this when it is longer. Default: ${default}."`
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
 	Jar       string        `env:"LOCKSTEP_JAR" placeholder:"FILE" help:"Begin with what the browser remembers from the last run (cookies and HSTS hosts), and keep what it remembers after this one in FILE, which is as secret as a login. Default: ${env}, or nothing is kept."`
 	HAR       string        `name:"har" placeholder:"FILE" help:"Explain the cookies of a recording (HAR) of Chrome, Firefox, Safari or a proxy instead of visiting a site: what the rules would have stored and sent, against what was sent."`
 	Curl      bool          `help:"Print the curl commands that send each request again, instead of the run. The values of cookies are left for you to fill in."`
+
+	AllowPrivate bool `help:"Follow a redirect from a public address into a private network, to this machine, or to the metadata of a cloud. Otherwise it is refused."`
 
 	ShowCookieValues bool `help:"With --curl: put the values of the cookies into the commands. They are as secret as a login."`
 
@@ -267,7 +268,7 @@ func replay(p *program, name string) (trace.Run, error) {
 
 // client makes the requests of a browser.
 func (c *traceCommand) client(b *browser.Browser) (*trace.Client, error) {
-	client := &trace.Client{Browser: b, Insecure: c.Insecure, Timeout: c.Timeout, InsecureKeepCookieValues: c.ShowCookieValues}
+	client := &trace.Client{Browser: b, Insecure: c.Insecure, Timeout: c.Timeout, InsecureKeepCookieValues: c.ShowCookieValues, AllowPrivate: c.AllowPrivate}
 	if c.Timeout <= 0 {
 		return nil, &usageError{fmt.Errorf("--timeout %v leaves no time", c.Timeout), "give a duration such as --timeout 10s"}
 	}
@@ -286,8 +287,7 @@ func (c *traceCommand) client(b *browser.Browser) (*trace.Client, error) {
 		}
 		to = append(to, one)
 	}
-	var d net.Dialer
-	client.Dial = trace.DialTo(to, d.DialContext)
+	client.Dial = trace.DialTo(to, trace.Dial)
 	return client, nil
 }
 
@@ -332,6 +332,12 @@ func verdictOn(run *trace.Run) error {
 	var unanswered error
 	for i := range run.Visits {
 		last := run.Visits[i].Last()
+		if v, ok := run.Visits[i].Diagnosis(); ok {
+			return &finding{fmt.Errorf("%s leads nowhere: %s", run.Visits[i].Typed, trace.Printable(trace.Diagnosed(v, sentenceOf(v.Rule)))), fixOf(v.Rule)}
+		}
+		if v, ok := last.Verdict(rule.Connect, ""); ok && v.Rule == trace.ConnectPrivate {
+			return &finding{fmt.Errorf("%s leads to %s: %s", run.Visits[i].Typed, last.URL, sentenceOf(v.Rule)), fixOf(v.Rule)}
+		}
 		if v, ok := last.Verdict(rule.FollowRedirect, ""); ok && !v.Yes && last.Location() != "" {
 			return &finding{fmt.Errorf("%s leads nowhere: %s", run.Visits[i].Typed, sentenceOf(v.Rule)), fixOf(v.Rule)}
 		}

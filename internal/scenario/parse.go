@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"slices"
@@ -58,13 +59,14 @@ type Command struct {
 func Commands() []Command {
 	return []Command{
 		{"set NAME=VALUE", "a setting of the site, its value as Python writes it; the others are the lesson's", parseSet},
-		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, echo, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, html MARKUP, login NAME, logout, account, token, nonce", parseOn},
+		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, echo, anew, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, html MARKUP, login NAME, logout, account, token, nonce", parseOn},
 		{"on PATH send HEADER: VALUE", "a line that the app adds to its answer at PATH; VALUE may hold Go escapes such as \\x01", parseOn},
 		{"on PATH status CODE", "the status with which the app answers at PATH", parseOn},
 		{"on PATH meanwhile OTHER", "another request with the same cookies goes to OTHER while the app is at PATH", parseOn},
 		{"site NAME PASSWORD", "the site of demo --serve answers instead of the app, with this account, and keeps accounts and sessions in SQLite", parseSite},
 		{"store CONDITION", "what the store of the sessions does from now on: ok, failed", parseStore},
 		{"network CONDITION", "what the network does from now on: " + strings.Join(conditionNames(), ", "), parseNetwork},
+		{"address HOST IP", "the name means this address, which decides whether a redirect may lead there", parseAddress},
 		{"proxy HEADER [HTTP HTTPS]", "a proxy ends TLS before the site and says in HEADER by which scheme it was asked, as http and https or in those words", parseProxy},
 		{"foreign", "the site's decisions are not watched, as those of somebody else's site", parseForeign},
 		{"header NAME: VALUE", "a line added to the requests of the next visit; Host replaces the host", parseHeader},
@@ -209,6 +211,15 @@ func parseNetwork(rest string) (func(*world) error, error) {
 		return nil, fmt.Errorf("no network condition %q: there are %s", rest, strings.Join(conditionNames(), ", "))
 	}
 	return func(w *world) error { w.network = condition; return nil }, nil
+}
+
+func parseAddress(rest string) (func(*world) error, error) {
+	host, text, _ := strings.Cut(rest, " ")
+	a, err := netip.ParseAddr(strings.TrimSpace(text))
+	if err != nil || host == "" {
+		return nil, fmt.Errorf("want HOST IP, such as shop.test 203.0.113.10")
+	}
+	return func(w *world) error { w.addresses[host] = a; return nil }, nil
 }
 
 func parseProxy(rest string) (func(*world) error, error) {

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync/atomic"
@@ -44,14 +45,15 @@ type world struct {
 	passed   time.Duration // what the scenario has waited
 	sockets  bool          // real time and real sockets
 
-	network condition
-	proxy   atomic.Pointer[proxy] // nil: the site is asked directly
-	foreign bool
-	header  http.Header       // of the next visit
-	title   string            // of the next visit, in an act
-	then    string            // and of its part over https
-	from    *browser.Document // where the next visit comes from; nil: typed
-	page    *trace.Document   // where the last one ended
+	network   condition
+	addresses map[string]netip.Addr // of hosts, where it matters
+	proxy     atomic.Pointer[proxy] // nil: the site is asked directly
+	foreign   bool
+	header    http.Header       // of the next visit
+	title     string            // of the next visit, in an act
+	then      string            // and of its part over https
+	from      *browser.Document // where the next visit comes from; nil: typed
+	page      *trace.Document   // where the last one ended
 
 	authority *cert.Authority
 	handler   atomic.Pointer[http.Handler]
@@ -75,11 +77,12 @@ type world struct {
 func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
 		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, one: o.OneProfile, started: epoch,
-		app:      &site.App{Default: site.Page{Do: site.Counter}},
-		store:    fallible{Store: &session.Memory{}},
-		header:   http.Header{},
-		network:  conditions["ok"],
-		browsers: map[string]*browser.Browser{}, pages: map[*browser.Browser]*trace.Document{},
+		app:       &site.App{Default: site.Page{Do: site.Counter}},
+		store:     fallible{Store: &session.Memory{}},
+		header:    http.Header{},
+		network:   conditions["ok"],
+		addresses: map[string]netip.Addr{},
+		browsers:  map[string]*browser.Browser{}, pages: map[*browser.Browser]*trace.Document{},
 		dialers: map[certificate]func(context.Context) (net.Conn, error){},
 	}
 	if o.Sockets {
@@ -397,11 +400,26 @@ func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if w.network.dial != nil {
 		return w.network.dial(ctx, addr)
 	}
+	if a, ok := w.addressOf(addr); ok {
+		if err := trace.CheckAddress(ctx, a); err != nil {
+			return nil, err
+		}
+	}
 	dial, err := w.dialer(w.network.certificate)
 	if err != nil {
 		return nil, err
 	}
 	return dial(ctx)
+}
+
+// addressOf is the address that a host and port mean, where the scenario or the host itself says so.
+func (w *world) addressOf(hostport string) (netip.Addr, bool) {
+	name, _, _ := net.SplitHostPort(hostport)
+	if a, ok := w.addresses[name]; ok {
+		return a, true
+	}
+	a, err := netip.ParseAddr(name)
+	return a, err == nil
 }
 
 // dialer starts the server that shows the kind of certificate, once.

@@ -23,6 +23,7 @@ var plainDoings = map[string]Doing{
 	"clear":   clearAll,
 	"large":   large,
 	"echo":    echo,
+	"anew":    anew,
 
 	"logout":     logout,
 	"account":    account,
@@ -86,6 +87,13 @@ func echo(_ http.ResponseWriter, r *http.Request) (string, error) {
 	return strings.Join([]string{
 		r.Method, r.URL.RequestURI(), h.Get("Origin"), h.Get("Referer"), h.Get("Sec-Fetch-Site"), string(body),
 	}, " "), err
+}
+
+// anew leads to its own path with another query, which is as long each time.
+func anew(w http.ResponseWriter, r *http.Request) (string, error) {
+	n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+	w.Header().Set("Location", fmt.Sprintf("%s?n=%04d", r.URL.Path, n+1))
+	return "anew", nil
 }
 
 // setCookie is "cookie NAME=VALUE [ATTRIBUTE ...]": the attributes are spelled as in Set-Cookie.

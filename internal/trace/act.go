@@ -47,6 +47,7 @@ func TellAct(run Run, act Act, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	for _, q := range act.Questions {
 		s.Moments = append(s.Moments, s.answer(q)...)
 	}
+	s.Moments = append(s.Moments, s.aside()...)
 	return s
 }
 

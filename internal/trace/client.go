@@ -32,6 +32,8 @@ type Client struct {
 	Timeout  time.Duration                                                     // for one request; 0: 10 s
 	Watch    *Watch                                                            // the site's, when it runs in this process; nil: foreign
 
+	AllowPrivate bool // follow a redirect from a public address into a private network
+
 	// InsecureKeepCookieValues says that [Run.WriteCurl] is to have the values of the cookies, which then
 	// are in the memory of the Run. No other writer has them.
 	InsecureKeepCookieValues bool
@@ -39,6 +41,8 @@ type Client struct {
 	Document *Document // the page that the browser shows; nil before the first visit, and for an error page
 
 	Values *Values // of the cookies of a run that several Clients make; nil: of this one's
+
+	places map[string]space // where hosts were first reached
 }
 
 // Visit asks for target as if a person had typed it: it is Navigate with nothing else given.
@@ -99,8 +103,10 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 	if n.Initiator != nil {
 		visit.From = n.Initiator.URL.Redacted()
 	}
+	inTime, cancel := context.WithTimeout(c.enclose(ctx, &n, u), max(maxVisit, c.timeout()))
+	defer cancel()
 	for {
-		if ask, asked, may := c.preflight(ctx, req, &n); asked {
+		if ask, asked, may := c.preflight(inTime, req, &n); asked {
 			visit.Hops = append(visit.Hops, ask)
 			if ctx.Err() != nil {
 				return visit, fmt.Errorf("visiting %s: %w", visit.Typed, context.Cause(ctx))
@@ -109,12 +115,13 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 				return visit, nil
 			}
 		}
-		hop, next, more := c.hop(ctx, req, &chain, &n)
+		hop, next, more := c.hop(inTime, req, &chain, &n)
 		visit.Hops = append(visit.Hops, hop)
 		if ctx.Err() != nil {
 			return visit, fmt.Errorf("visiting %s: %w", visit.Typed, context.Cause(ctx))
 		}
 		if !more {
+			visit.conclude()
 			return visit, nil
 		}
 		req = next

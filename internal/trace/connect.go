@@ -152,8 +152,11 @@ func whyNot(err error) (rule.ID, string) {
 		dns    *net.DNSError
 		record tls.RecordHeaderError
 		cert   *certificateError
+		inside *privateError
 	)
 	switch {
+	case errors.As(err, &inside):
+		return ConnectPrivate, inside.Error()
 	case errors.As(err, &cert):
 		return connectCertificate, cert.Error()
 	case errors.As(err, &dns):

@@ -21,11 +21,12 @@ import (
 
 // What a site may make the client read and wait for.
 const (
-	maxHeader      = 256 << 10 // bytes of an answer's header
-	maxBody        = 1 << 20   // bytes of an answer's body; what is longer is left unread
-	maxCookieLines = 200       // Set-Cookie lines of an answer; browsers keep 180 cookies of a site
-	maxLines       = 1000      // lines of an answer's header
-	maxInformed    = 5         // answers of status 1xx before the real one
+	maxHeader      = 256 << 10   // bytes of an answer's header
+	maxBody        = 1 << 20     // bytes of an answer's body; what is longer is left unread
+	maxCookieLines = 200         // Set-Cookie lines of an answer; browsers keep 180 cookies of a site
+	maxLines       = 1000        // lines of an answer's header
+	maxInformed    = 5           // answers of status 1xx before the real one
+	maxVisit       = time.Minute // for one visit with its redirects, or one request when that is given longer
 	defaultTimeout = 10 * time.Second
 )
 
@@ -187,8 +188,12 @@ func (c *Client) connect(ctx context.Context, req browser.Request) (net.Conn, er
 		port = map[bool]string{false: "80", true: "443"}[secure]
 	}
 	conn, err := c.dial(ctx, net.JoinHostPort(host, port))
-	if err != nil || !secure {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	c.reached(ctx, req.URL.Host, conn.RemoteAddr())
+	if !secure {
+		return conn, nil
 	}
 	secured := tls.Client(conn, &tls.Config{
 		ServerName: host,
@@ -215,8 +220,7 @@ func (c *Client) dial(ctx context.Context, addr string) (net.Conn, error) {
 	if c.Dial != nil {
 		return c.Dial(ctx, "tcp", addr)
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", addr)
+	return Dial(ctx, "tcp", addr)
 }
 
 // verify reports why the certificate of a connection to host is not valid, or nil.

@@ -300,7 +300,7 @@ func TellLogin(run Run, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s.aboutAll()
 	s.actSteps()
 	s.Variables = s.trackLogin()
-	s.Moments = slices.Concat(s.loginMoment(), s.lastMoments(), s.httpMoment(), s.storeMoments())
+	s.Moments = slices.Concat(s.loginMoment(), s.lastMoments(), s.httpMoment(), s.storeMoments(), s.aside())
 	return s
 }
 

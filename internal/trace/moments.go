@@ -19,7 +19,7 @@ type Moment struct {
 // moments asks the three questions of the lesson of a story. A question whose moment did not come is
 // not asked.
 func (s *Story) moments() []Moment {
-	return slices.Concat(s.lastMoments(), s.httpMoment(), s.storeMoments())
+	return slices.Concat(s.lastMoments(), s.httpMoment(), s.storeMoments(), s.aside())
 }
 
 // lastMoments ask about the last visit: why the cookie was sent over HTTP, or was not; or, when the
