@@ -335,7 +335,7 @@ func verdictOn(run *trace.Run) error {
 		if v, ok := run.Visits[i].Diagnosis(); ok {
 			return &finding{fmt.Errorf("%s leads nowhere: %s", run.Visits[i].Typed, trace.Printable(trace.Diagnosed(v, sentenceOf(v.Rule)))), fixOf(v.Rule)}
 		}
-		if v, ok := last.Verdict(rule.Connect, ""); ok && v.Rule == trace.ConnectPrivate {
+		if v, _ := last.Verdict(rule.Connect, ""); last.LedInside() {
 			return &finding{fmt.Errorf("%s leads to %s: %s", run.Visits[i].Typed, last.URL, sentenceOf(v.Rule)), fixOf(v.Rule)}
 		}
 		if v, ok := last.Verdict(rule.FollowRedirect, ""); ok && !v.Yes && last.Location() != "" {

@@ -400,6 +400,9 @@ func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if w.network.dial != nil {
 		return w.network.dial(ctx, addr)
 	}
+	if _, port, _ := net.SplitHostPort(addr); port == w.network.refuses {
+		return nil, errRefused
+	}
 	if a, ok := w.addressOf(addr); ok {
 		if err := trace.CheckAddress(ctx, a); err != nil {
 			return nil, err

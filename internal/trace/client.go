@@ -221,7 +221,7 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		}
 	}
 	if req.As == browser.AsNavigation {
-		c.show(req.URL, a)
+		c.show(req.URL, a, rec)
 	}
 	return hop, next, false
 }

@@ -46,7 +46,9 @@ type answer struct {
 	body        []byte
 	plainText   bool
 	html        bool
-	certificate error // why the certificate is not valid; nil over http, too
+	left        bool   // the body, from where it was no longer read
+	encoded     string // the coding of a body that is not read; "": none
+	certificate error  // why the certificate is not valid; nil over http, too
 	tls         *tls.ConnectionState
 	known       bool
 	verdicts    []rule.Verdict // the site's, when known
@@ -253,15 +255,35 @@ func readAnswer(r *bufio.Reader, hr *http.Request) (*answer, error) {
 		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
 			continue
 		}
-		// A body that ends early is no concern of cookies: what came of it is kept.
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-		return &answer{
-			status: resp.StatusCode, fields: fieldsOf(head), body: body,
+		a := &answer{
+			status: resp.StatusCode, fields: fieldsOf(head), encoded: codingOf(resp.Header),
 			plainText: strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"),
 			html:      isHTML(resp.Header.Get("Content-Type")),
-		}, nil
+		}
+		a.readBody(resp.Body)
+		return a, nil
 	}
 	return nil, errors.New("more than a few answers of status 1xx")
+}
+
+// readBody reads what a page may have. A body that ends early is no concern of cookies: what came of it is
+// kept. One in a coding, which was not asked for, is not unpacked, since little of it can be much.
+func (a *answer) readBody(body io.Reader) {
+	if a.encoded != "" {
+		a.plainText, a.html = false, false
+		return
+	}
+	read, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	a.body, a.left = read[:min(len(read), maxBody)], err != nil || len(read) > maxBody
+}
+
+// codingOf is the Content-Encoding of an answer, or "" when the body is as it is.
+func codingOf(h http.Header) string {
+	coding := strings.ToLower(strings.Join(h["Content-Encoding"], ", "))
+	if coding == "identity" {
+		return ""
+	}
+	return coding
 }
 
 // readHead reads the status line and the header, up to and with the empty line.

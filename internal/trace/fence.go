@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -11,8 +12,7 @@ import (
 	"github.com/lockstep-http/lockstep/rule"
 )
 
-// ConnectPrivate is the rule by which a redirect is not followed into a private network.
-var ConnectPrivate = rules.Add(rule.Rule{
+var connectPrivate = rules.Add(rule.Rule{
 	ID:       "connect-private",
 	Source:   "Lockstep, package trace; Local Network Access, section 2 (address spaces)",
 	Sentence: "The visit began at an address of a wider network than the one that it was led to, and was not followed there: a foreign site may not make this machine ask its own services, its network or its cloud's metadata.",
@@ -151,6 +151,20 @@ func Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 
 // maxPlaces is of how many hosts a Client remembers where they were first reached.
 const maxPlaces = 1000
+
+// LedInside reports whether a hop was not made since a redirect led it into a private network.
+func (h *Hop) LedInside() bool {
+	v, ok := h.Verdict(rule.Connect, "")
+	return ok && v.Rule == connectPrivate
+}
+
+// whyPrivate names the rule, when the address is why a connection was not made.
+func whyPrivate(err error) (id rule.ID, cause string, ok bool) {
+	if inside, ok := errors.AsType[*privateError](err); ok {
+		return connectPrivate, inside.Error(), true
+	}
+	return "", "", false
+}
 
 // enclose returns the context under which a visit to u makes its connections. It begins where the page
 // is that leads there, or else where the host that is asked for was first reached: a name that means

@@ -10,13 +10,17 @@ import (
 // Lesson makes the visits of the lesson to target, whichever of the two schemes it has: over http,
 // following where that leads; over https, when the first visit did not get there by itself; over
 // https again; and over http again. What gave no answer is not asked again.
-func (c *Client) Lesson(ctx context.Context, target string) (Run, error) {
+func (c *Client) Lesson(ctx context.Context, target string) (run Run, err error) {
 	u, err := parseTarget(target)
 	if err != nil {
 		return Run{}, err
 	}
+	defer func() {
+		if err == nil { // one that was stopped tells nothing
+			run.conclude()
+		}
+	}()
 	var (
-		run     Run
 		plain   = withScheme(u, "http")
 		secured = withScheme(u, "https")
 	)

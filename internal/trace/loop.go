@@ -12,11 +12,97 @@ import (
 	"github.com/lockstep-http/lockstep/rule"
 )
 
+const loopSource = "RFC 9110, section 15.4"
+
 // What a diagnosis shows of a loop.
 const (
 	maxLoopShown = 6   // requests of it
 	maxURLShown  = 200 // bytes of a URL
 	minSeries    = 5   // requests that have to go the same way before that is called a series
+)
+
+// Rules of the causes that the URLs alone tell.
+var (
+	loopSchemes = rules.Add(rule.Rule{
+		ID:       "loop-schemes",
+		Source:   loopSource,
+		Sentence: "http redirects to https, and https redirects back to http: two parts of the site each insist on another scheme.",
+		Fix:      "Find what leads to http: a base URL of the site that is configured as http://, a rule of the proxy for the https port, or a page rule of a CDN; make it https. The fact names the hop.",
+		Scenario: `
+on /a app plain
+on /a status 302
+on /a send Location: http://shop.test/a
+visit http://shop.test/a
+`,
+	})
+	loopHSTS = rules.Add(rule.Rule{
+		ID:       "loop-hsts",
+		Source:   "RFC 6797, section 8.3; " + loopSource,
+		Sentence: "https redirects to http, and the browser, which knows from HSTS that the host is for https only, goes back to https by itself.",
+		Fix:      "Let the https URL answer. To go back to http for good, first answer over https with Strict-Transport-Security: max-age=0, for as long as browsers may remember the old header.",
+		Scenario: `
+preload shop.test
+on /a app plain
+on /a status 302
+on /a send Location: http://shop.test/a
+visit https://shop.test/a
+`,
+	})
+	loopHosts = rules.Add(rule.Rule{
+		ID:       "loop-hosts",
+		Source:   loopSource,
+		Sentence: "The same path is redirected from host to host and back: two parts of the site each take another host for the right one, as www and the name without it.",
+		Fix:      "Choose one host, and let only one part redirect to it: the proxy, the CDN, the hosting's panel or the site (SECURE_SSL_HOST, PREPEND_WWW). If schemes change as well, redirect to host and scheme in one step.",
+		Scenario: `
+set SECURE_SSL_HOST='www.shop.test'
+on /a app plain
+on /a status 302
+on /a send Location: http://shop.test/a
+visit http://shop.test/a
+`,
+	})
+	loopSlash = rules.Add(rule.Rule{
+		ID:       "loop-slash",
+		Source:   loopSource + "; Django setting APPEND_SLASH",
+		Sentence: "The URL with a slash at its end redirects to the one without, and that one back: one part of the site adds what another takes away.",
+		Fix:      "Let one part decide: APPEND_SLASH in Django, try_files or rewrite in nginx, trailingSlash in a CDN's or a framework's settings; turn the other off.",
+		Scenario: `
+on /a app plain
+on /a status 301
+on /a send Location: /a/
+on /a/ app plain
+on /a/ status 301
+on /a/ send Location: /a
+visit https://shop.test/a
+`,
+	})
+	loopSelf = rules.Add(rule.Rule{
+		ID:       "loop-self",
+		Source:   loopSource,
+		Sentence: "The URL redirects to itself, and neither the scheme nor a cookie changes by it.",
+		Fix:      "Let the page answer, or find the rule that redirects: one that is meant for other paths often covers its own destination, as a login page that needs a login.",
+		Scenario: `
+on /a app plain
+on /a status 302
+on /a send Location: /a
+visit https://shop.test/a
+`,
+	})
+	loopRound = rules.Add(rule.Rule{
+		ID:       "loop-round",
+		Source:   loopSource,
+		Sentence: "Each of these URLs redirects to the next, and the last to the first; no cookie, scheme, host or slash explains it.",
+		Fix:      "Let one of them answer: most often the rule that redirects to a page does not leave that page out.",
+		Scenario: `
+on /a app plain
+on /a status 302
+on /a send Location: /b
+on /b app plain
+on /b status 302
+on /b send Location: /a
+visit https://shop.test/a
+`,
+	})
 )
 
 // A lap is the part of a visit that comes again: the hops from first to the one before last, which asks
@@ -144,11 +230,7 @@ func (l *lap) diagnoseOneURL() rule.Verdict {
 	if !leadsToItself(&round[0]) {
 		return rule.Verdict{Rule: loopSelf, Facts: []rule.Fact{{Name: "Location", Value: cutURL(round[0].Location())}}}
 	}
-	v := rule.Verdict{Rule: loopTLSUnseen, Facts: proxyFacts(&round[0])}
-	if frontOf(&round[0]) == cloudflare {
-		v.Rule = loopFlexible
-	}
-	return v
+	return diagnoseProxy(&round[0])
 }
 
 // downgrades are the hops that lead from https to http.
@@ -159,51 +241,6 @@ func (l *lap) downgrades() (facts []rule.Fact) {
 		}
 	}
 	return facts
-}
-
-// diagnoseCookies looks for a cookie that the lap sets and that does not come back: refused, or kept
-// back from a request; and at last for one that does come back and changes nothing.
-func (l *lap) diagnoseCookies() (rule.Verdict, bool) {
-	var unread []rule.Fact
-	for i := l.first; i < l.last; i++ {
-		for _, v := range l.hops[i].All(rule.StoreCookie) {
-			set := rule.Fact{Name: "cookie", Value: called(v.Subject)}
-			at := rule.Fact{Name: "set by hop", Value: strconv.Itoa(i + 1)}
-			if !v.Yes {
-				return rule.Verdict{Rule: loopCookieRefused, Facts: []rule.Fact{set, at, {Name: "rule", Value: string(v.Rule)}}}, true
-			}
-			if k, why, ok := l.keptBack(i, v.Subject); ok {
-				return rule.Verdict{Rule: loopCookieKeptBack, Facts: []rule.Fact{
-					set, at, {Name: "kept back from hop", Value: strconv.Itoa(k + 1)}, {Name: "rule", Value: string(why)},
-				}}, true
-			}
-			if unread == nil && held(&l.hops[i], v.Subject) && l.sent(v.Subject) {
-				unread = []rule.Fact{set, at}
-			}
-		}
-	}
-	if unread == nil {
-		return rule.Verdict{}, false
-	}
-	return rule.Verdict{Rule: loopCookieUnread, Facts: unread}, true
-}
-
-// keptBack finds the request after hop i, within the lap and the one that repeats it, that went without
-// the cookie, and the rule by which it did.
-func (l *lap) keptBack(i int, name string) (at int, why rule.ID, ok bool) {
-	for k := i + 1; k <= l.last; k++ {
-		v, asked := sendVerdict([]*Hop{&l.hops[k]}, name)
-		if asked && !v.Yes && v.Rule != "send-expired" {
-			return k, v.Rule, true
-		}
-	}
-	return 0, "", false
-}
-
-// sent reports whether a request of the lap, or the one that repeats it, carried the cookie.
-func (l *lap) sent(name string) bool {
-	v, ok := sendVerdict(pointers(l.hops[l.first:l.last+1]), name)
-	return ok && v.Yes
 }
 
 // alike reports whether the URLs of the lap have the same part.
@@ -249,46 +286,6 @@ func (l *lap) facts() []rule.Fact {
 	return facts
 }
 
-// diagnoseSeries is about redirects of which each leads to another URL, and which do not end all the same.
-func diagnoseSeries(hops []Hop) (rule.Verdict, bool) {
-	last := &hops[len(hops)-1]
-	if len(hops) < minSeries || !goesOn(last) && !tooLong(last) {
-		return rule.Verdict{}, false
-	}
-	tail := hops[len(hops)-minSeries:]
-	facts := []rule.Fact{
-		{Name: "requests", Value: strconv.Itoa(len(hops))},
-		{Name: "first", Value: cutURL(tail[0].URL)},
-		{Name: "then", Value: cutURL(tail[1].URL)},
-		{Name: "octets of the last URL", Value: strconv.Itoa(len(last.URL))},
-	}
-	series := lap{hops, len(hops) - minSeries, len(hops)}
-	switch {
-	case !series.alike(origin):
-		return rule.Verdict{}, false
-	case grows(tail):
-		return rule.Verdict{Rule: loopGrowing, Facts: facts}, true
-	case goesOn(last) && series.alike((*url.URL).EscapedPath):
-		return rule.Verdict{Rule: loopQuery, Facts: facts}, true
-	}
-	return rule.Verdict{}, false
-}
-
-// grows reports whether each URL is longer than the one before it.
-func grows(hops []Hop) bool {
-	for i := 1; i < len(hops); i++ {
-		if len(hops[i].URL) <= len(hops[i-1].URL) {
-			return false
-		}
-	}
-	return true
-}
-
-// tooLong reports whether a server refused a request for its length.
-func tooLong(h *Hop) bool {
-	return h.Response != nil && (h.Response.Status == http.StatusRequestURITooLong || h.Response.Status == http.StatusRequestHeaderFieldsTooLarge)
-}
-
 // shownURL is a URL as the subject of a verdict.
 func shownURL(raw string) string { return cutURL(withoutFragment(raw)) }
 
@@ -297,63 +294,4 @@ func cutURL(raw string) string {
 		return raw
 	}
 	return strings.ToValidUTF8(raw[:maxURLShown], "") + "…"
-}
-
-// A front is what stands before a site, as far as its answers name it.
-type front string
-
-const (
-	unnamed    front = ""
-	cloudflare front = "Cloudflare"
-	nginx      front = "nginx"
-	caddy      front = "Caddy"
-)
-
-// frontOf reads what answered from the header of a hop. HAProxy and Traefik do not say so.
-func frontOf(h *Hop) front {
-	for _, f := range h.Response.Fields {
-		value := strings.ToLower(f.Value)
-		switch strings.ToLower(f.Name) {
-		case "cf-ray":
-			return cloudflare
-		case "server":
-			for _, known := range []front{cloudflare, nginx, caddy} {
-				if strings.HasPrefix(value, strings.ToLower(string(known))) {
-					return known
-				}
-			}
-		}
-	}
-	return unnamed
-}
-
-// proxyLines are what makes a proxy say that its client came over https. Caddy and Traefik do it by
-// themselves, unless another proxy that ends TLS stands before them.
-var proxyLines = []struct {
-	front
-	line string
-}{
-	{nginx, "proxy_set_header X-Forwarded-Proto $scheme;"},
-	{caddy, "reverse_proxy sets it; behind another proxy: servers { trusted_proxies static 10.0.0.0/8 }"},
-	{"HAProxy", "http-request set-header X-Forwarded-Proto https if { ssl_fc }"},
-	{"Traefik", "sets it; behind another proxy: --entryPoints.web.forwardedHeaders.trustedIPs=10.0.0.0/8"},
-}
-
-// proxyFacts are what the site would have to be told, and the line that tells it: of the proxy that is
-// named in the answer, or else of each.
-func proxyFacts(h *Hop) []rule.Fact {
-	facts := []rule.Fact{
-		{Name: "header that the site needs", Value: "X-Forwarded-Proto: https"},
-		{Name: "settings that read it", Value: "SECURE_PROXY_SSL_HEADER = ('HTTP_X_FORWARDED_PROTO', 'https'), and with Lockstep TRUSTED_PROXIES = [the proxy's address]"},
-	}
-	named := frontOf(h)
-	if named != unnamed {
-		facts = append(facts, rule.Fact{Name: "answered by", Value: string(named)})
-	}
-	for _, p := range proxyLines {
-		if p.front == named || named == unnamed || named == cloudflare {
-			facts = append(facts, rule.Fact{Name: string(p.front), Value: p.line})
-		}
-	}
-	return facts
 }
