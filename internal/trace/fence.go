@@ -15,7 +15,7 @@ import (
 var connectPrivate = rules.Add(rule.Rule{
 	ID:       "connect-private",
 	Source:   "Lockstep, package trace; Local Network Access, section 2 (address spaces)",
-	Sentence: "The visit began at an address of a wider network than the one that it was led to, and was not followed there: a foreign site may not make this machine ask its own services, its network or its cloud's metadata.",
+	Sentence: "A redirect leads into a network in which the visit did not begin: that of this machine itself, a private one, or the one where a cloud has its metadata. It was not followed, since a foreign site may not have this machine ask its own services.",
 	Fix:      "If it is meant to lead there, trace that URL itself, or give --allow-private. The name was looked up once, for the connection, so that it cannot mean another address by then.",
 	Scenario: `
 address shop.test 203.0.113.10

@@ -151,7 +151,8 @@ func findLap(hops []Hop) (lap, bool) {
 		return lap{}, false
 	}
 	before := &hops[last-1]
-	if end.Response != nil && end.Response.Status >= http.StatusInternalServerError && sameRequest(before, end) && leadsToItself(before) {
+	failed := end.Response != nil && end.Response.Status >= http.StatusInternalServerError
+	if failed && sameRequest(before, end) && leadsToItself(before) && len(before.All(rule.StoreCookie)) == 0 {
 		return lap{hops, last - 1, last}, true
 	}
 	return lap{}, false
@@ -171,6 +172,11 @@ func sameRequest(a, b *Hop) bool {
 func leadsToItself(h *Hop) bool {
 	to, err := url.Parse(h.Location())
 	return err == nil && to.Scheme == "https" && goesOn(h) && withoutFragment(destination(h)) == withoutFragment(h.URL)
+}
+
+// permanent reports whether a redirect is meant for ever, as one to https is, and one after a login is not.
+func permanent(h *Hop) bool {
+	return h.Response.Status == http.StatusMovedPermanently || h.Response.Status == http.StatusPermanentRedirect
 }
 
 // destination is the URL to which the redirect of a hop leads, or "".
@@ -224,7 +230,7 @@ func (l *lap) diagnoseOneURL() rule.Verdict {
 	case secure > 0 && scheme(destination(&round[0])) == "http":
 		return rule.Verdict{Rule: loopHSTS, Facts: l.downgrades()}
 	}
-	if v, ok := l.diagnoseCookies(); ok && (v.Rule != loopCookieUnread || !leadsToItself(&round[0])) {
+	if v, ok := l.diagnoseCookies(); ok && (v.Rule != loopCookieUnread || !leadsToItself(&round[0]) || !permanent(&round[0])) {
 		return v
 	}
 	if !leadsToItself(&round[0]) {
