@@ -188,6 +188,9 @@ var ruleGroups = []ruleGroup{
 	{"Storing cookies", "The browser reads each Set-Cookie line.", []string{"store"}},
 	{"Clearing a site's data", "The browser reads Clear-Site-Data.", []string{"clear"}},
 	{"Following redirects", "The browser goes where Location leads, or does not.", []string{"follow"}},
+	{"Redirects that do not end", "The cause, read from the requests of a visit. Each names the request that comes again.", []string{"loop"}},
+	{"Coming to https", "Whether a visitor who begins at http is brought to https, as it is seen from outside.", []string{"offer"}},
+	{"http in a page over https", "What the browser does with the http URLs of a page that came over https, without asking for any.", []string{"mixed"}},
 	{"What is seen from outside", "What a site did that this program does not serve: told as observed, never as known.", []string{"observed"}},
 	{"Notes", "A note decides nothing. It stands beside a verdict and tells what else a person should know.", []string{"note"}},
 }

@@ -200,7 +200,7 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		return hop, next, false
 	}
 	rec.Record(connected(req.URL, a))
-	hop.Known, hop.Response = a.known, c.presentable(a)
+	hop.Known, hop.Response, hop.saysLoop = a.known, c.presentable(a), saysLoop(a)
 	for _, v := range a.verdicts {
 		rec.Record(v)
 	}

@@ -59,7 +59,7 @@ visit http://shop.test/
 		ID:       "connect-timeout",
 		Source:   fetch,
 		Sentence: "No answer came within the time that was given.",
-		Fix:      "Check that the site answers at all and that no firewall drops the connection, or give it longer with --timeout.",
+		Fix:      "Check that the site answers at all and that no firewall drops the connection, or give it longer with --timeout. A visit with all its redirects has a minute.",
 		Scenario: `
 network silent
 visit http://shop.test/

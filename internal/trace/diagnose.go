@@ -10,8 +10,12 @@ import (
 
 // conclude adds to the last hop of a visit what only the whole visit tells.
 func (v *Visit) conclude() {
-	if d, ok := DiagnoseLoop(v.Hops); ok {
-		last := v.Last()
+	last := v.Last()
+	d, ok := DiagnoseLoop(v.Hops)
+	if !ok && last.saysLoop && !last.Known {
+		d, ok = toldLoop(last), true
+	}
+	if ok {
 		last.Verdicts = append(last.Verdicts, d)
 	}
 }
@@ -22,9 +26,11 @@ func (v Visit) Diagnosis() (rule.Verdict, bool) { return v.Last().Verdict(rule.E
 // Diagnosed tells a diagnosis in words: what comes again, and why.
 func Diagnosed(v rule.Verdict, sentence string) string {
 	hop, known := v.Fact("hop")
-	if !known {
-		requests, _ := v.Fact("requests")
+	if requests, ok := v.Fact("requests"); ok && !known {
 		return fmt.Sprintf("%s requests, and no end. %s", requests, sentence)
+	}
+	if !known {
+		return sentence
 	}
 	again, _ := v.Fact("comes again as hop")
 	loop, _ := v.Fact("loop")
@@ -49,10 +55,12 @@ func (s *Story) aside() []Moment {
 		for j := range s.Run.Visits[i].Hops {
 			for _, v := range s.Run.Visits[i].Hops[j].Verdicts {
 				question := asides[v.Question]
-				if question == "" || slices.Contains(told, string(v.Rule)+v.Subject) {
+				_, at, _ := strings.Cut(v.Subject, "://") // the same over http and https is told once
+				if key := string(v.Rule) + at; question == "" || slices.Contains(told, key) {
 					continue
+				} else {
+					told = append(told, key)
 				}
-				told = append(told, string(v.Rule)+v.Subject)
 				all = append(all, s.asideMoment(question, s.StepOf(i+1, j+1, v.Rule), v))
 			}
 		}
@@ -72,7 +80,7 @@ func (s *Story) asideMoment(question string, step int, v rule.Verdict) Moment {
 		}
 	}
 	if len(extra) > 0 {
-		m.Answer += " (" + strings.Join(extra, "; ") + ")"
+		m.Answer += " (" + strings.Join(extra, " | ") + ")"
 	}
 	return m
 }

@@ -1,6 +1,9 @@
 package trace
 
 import (
+	"bytes"
+	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-http/lockstep/rule"
@@ -30,7 +33,35 @@ on /a send CF-RAY: 8f0000000000-FRA
 visit https://shop.test/a
 `,
 	})
+	loopTold = rules.Add(rule.Rule{
+		ID:       "loop-told",
+		Source:   "Lockstep, docs/divergences.md; Django setting SECURE_PROXY_SSL_HEADER",
+		Sentence: "The site says itself that its redirect to https would lead back to the same URL, and answers with an error in its place: TLS ends at a proxy, and the site does not believe, or is not told, that the browser is at https.",
+		Fix:      "Have the proxy that ends TLS set X-Forwarded-Proto to https, set SECURE_PROXY_SSL_HEADER to ('HTTP_X_FORWARDED_PROTO', 'https') and TRUSTED_PROXIES to the proxy's address. The log of the site says which of them is missing, as redirect-loop-forwarded or redirect-loop-repeated.",
+		Scenario: `
+foreign
+proxy X-Forwarded-Proto
+visit http://shop.test/
+`,
+	})
 )
+
+// loopPage is what the page of a Guard says that would lead back: the text is that of the Guard.
+const loopPage = "would redirect to itself without end"
+
+// saysLoop reports whether an answer is such a page.
+func saysLoop(a *answer) bool {
+	return a.status == http.StatusInternalServerError && bytes.Contains(a.body, []byte(loopPage))
+}
+
+// toldLoop is the verdict about a visit that ended at such a page.
+func toldLoop(h *Hop) rule.Verdict {
+	facts := []rule.Fact{{Name: "status", Value: strconv.Itoa(h.Response.Status)}}
+	return rule.Verdict{
+		Side: rule.Browser, Question: rule.ExplainLoop, Subject: shownURL(h.URL), Rule: loopTold,
+		Facts: append(facts, proxyFacts(h)...),
+	}
+}
 
 // A front is what stands before a site, as far as its answers name it.
 type front string

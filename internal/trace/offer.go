@@ -50,13 +50,16 @@ func offer(r *Run) (v rule.Verdict, ok bool) {
 	}
 	v = rule.Verdict{Side: rule.Site, Question: rule.OfferHTTPS, Subject: shownURL(first.URL)}
 	v.Facts = []rule.Fact{{Name: "answer over http", Value: outcome(first)}}
-	led := r.Visits[0].reachedHTTPS()
+	led, end := r.Visits[0].reachedHTTPS(), r.Visits[0].Last()
+	if !led && (end.Response == nil || goesOn(end)) {
+		return v, false // where it leads was not seen
+	}
 	switch answered := r.AnsweredOverHTTPS(); {
 	case led && !answered:
 		v.Rule = offerBroken
 	case !led && !answered:
 		v.Rule = offerHTTPOnly
-	case !led && !goesOn(r.Visits[0].Last()):
+	case !led:
 		v.Rule = offerNotLed
 	default:
 		return v, false

@@ -43,6 +43,8 @@ type Hop struct {
 	Cookies  []StoredCookie // what the browser holds after the hop
 	HSTS     []KnownHost    // the HSTS hosts that the browser knows after the hop
 
+	saysLoop bool // the answer is a page that says that its redirect would lead back
+
 	whole string // the Cookie header as it left, for WriteCurl alone, when the Client was told to keep it
 }
 
