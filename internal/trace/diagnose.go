@@ -45,7 +45,7 @@ var asides = map[rule.Question]string{
 	rule.MixedContent: "What does the page over https do over http?",
 }
 
-// aside answers what was diagnosed, each rule once.
+// aside answers what was diagnosed, each thing once.
 func (s *Story) aside() []Moment {
 	var (
 		all  []Moment
@@ -55,12 +55,11 @@ func (s *Story) aside() []Moment {
 		for j := range s.Run.Visits[i].Hops {
 			for _, v := range s.Run.Visits[i].Hops[j].Verdicts {
 				question := asides[v.Question]
-				_, at, _ := strings.Cut(v.Subject, "://") // the same over http and https is told once
-				if key := string(v.Rule) + at; question == "" || slices.Contains(told, key) {
+				key := asideKey(v)
+				if question == "" || slices.Contains(told, key) {
 					continue
-				} else {
-					told = append(told, key)
 				}
+				told = append(told, key)
 				all = append(all, s.asideMoment(question, s.StepOf(i+1, j+1, v.Rule), v))
 			}
 		}
@@ -68,19 +67,25 @@ func (s *Story) aside() []Moment {
 	return all
 }
 
+// asideKey is the same for what is told once: a page over http and over https, and of a loop the first
+// diagnosis.
+func asideKey(v rule.Verdict) string {
+	_, at, _ := strings.Cut(v.Subject, "://")
+	if v.Question == rule.ExplainLoop {
+		return "loop " + at
+	}
+	return string(v.Rule) + " " + at
+}
+
 func (s *Story) asideMoment(question string, step int, v rule.Verdict) Moment {
 	m := s.moment(step, question, "", v)
 	if v.Question == rule.ExplainLoop {
 		m.Answer = Diagnosed(v, m.Answer)
 	}
-	var extra []string
 	for _, f := range v.Facts {
 		if !slices.Contains(plainFacts, f.Name) {
-			extra = append(extra, f.Name+": "+f.Value)
+			m.Details = append(m.Details, f.Name+": "+f.Value)
 		}
-	}
-	if len(extra) > 0 {
-		m.Answer += " (" + strings.Join(extra, " | ") + ")"
 	}
 	return m
 }

@@ -130,6 +130,10 @@ func (s *Story) view(id, title string) storyView {
 	}
 	for _, m := range s.Moments {
 		m.Question, m.Answer, m.Rule = clean(m.Question), clean(m.Answer), rule.ID(clean(string(m.Rule)))
+		m.Details = slices.Clone(m.Details)
+		for j, detail := range m.Details {
+			m.Details[j] = clean(detail)
+		}
 		v.Moments = append(v.Moments, m)
 	}
 	return v

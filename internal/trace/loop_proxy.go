@@ -14,7 +14,7 @@ var (
 		ID:       "loop-tls-unseen",
 		Source:   loopSource + "; Django setting SECURE_PROXY_SSL_HEADER",
 		Sentence: "The site redirects an https URL to that same https URL: TLS ends at a proxy, the request reaches the site over http, and the site is not told, or does not believe, that the browser is at https already.",
-		Fix:      "Have the proxy that ends TLS set X-Forwarded-Proto to https, set SECURE_PROXY_SSL_HEADER to ('HTTP_X_FORWARDED_PROTO', 'https'), and name the proxy's address among those that the site trusts (with Lockstep TRUSTED_PROXIES). For nginx: proxy_set_header X-Forwarded-Proto $scheme; for HAProxy: http-request set-header X-Forwarded-Proto https if { ssl_fc }; Caddy and Traefik set it unless another proxy is before them, which they then have to trust.",
+		Fix:      "Have the proxy that ends TLS set X-Forwarded-Proto to https, set SECURE_PROXY_SSL_HEADER to ('HTTP_X_FORWARDED_PROTO', 'https'), and name the proxy's address among those that the site trusts (with Lockstep TRUSTED_PROXIES). For nginx: proxy_set_header X-Forwarded-Proto $scheme; (or $http_x_forwarded_proto, where another proxy ends TLS before it), for HAProxy: http-request set-header X-Forwarded-Proto https if { ssl_fc }; Caddy and Traefik set it unless another proxy is before them, which they then have to trust.",
 		Scenario: `
 proxy X-Unread
 visit http://shop.test/
@@ -97,7 +97,7 @@ var proxyLines = []struct {
 	front
 	line string
 }{
-	{nginx, "proxy_set_header X-Forwarded-Proto $scheme;"},
+	{nginx, "proxy_set_header X-Forwarded-Proto $scheme; or, behind another proxy that ends TLS, $http_x_forwarded_proto;"},
 	{caddy, "reverse_proxy sets it; behind another proxy: servers { trusted_proxies static 10.0.0.0/8 }"},
 	{"HAProxy", "http-request set-header X-Forwarded-Proto https if { ssl_fc }"},
 	{"Traefik", "sets it; behind another proxy: --entryPoints.web.forwardedHeaders.trustedIPs=10.0.0.0/8"},

@@ -107,7 +107,7 @@ func TestLoops(t *testing.T) {
 		{"the proxy is named", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Server", "nginx/1.26.3")
 			goTo(w, 308, "https://"+r.Host+r.RequestURI, "seen=1")
-		}, "https://shop.test/", "loop-tls-unseen", map[string]string{"answered by": "nginx", "nginx": "proxy_set_header X-Forwarded-Proto $scheme;", "HAProxy": "", "hop": "2", "comes again as hop": "3"}},
+		}, "https://shop.test/", "loop-tls-unseen", map[string]string{"answered by": "nginx", "nginx": "proxy_set_header X-Forwarded-Proto $scheme; or, behind another proxy that ends TLS, $http_x_forwarded_proto;", "HAProxy": "", "hop": "2", "comes again as hop": "3"}},
 		{"Cloudflare's flexible mode", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Server", "cloudflare")
 			goTo(w, 301, "https://"+r.Host+r.RequestURI)

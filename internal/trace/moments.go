@@ -12,6 +12,7 @@ import (
 type Moment struct {
 	Question string
 	Answer   string
+	Details  []string // what the answer is about, and what mends it, a line each; of a diagnosis only
 	Step     int
 	Rule     rule.ID
 }

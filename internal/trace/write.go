@@ -57,6 +57,7 @@ func (s *Story) WriteTable(w io.Writer, verbose bool) {
 		for _, line := range wrap(clean(m.Answer), factsWidth) {
 			fmt.Fprintf(w, "    %s\n", line)
 		}
+		m.writeDetails(w, "      ")
 		fmt.Fprintf(w, "    -> step %d, rule %s\n", m.Step, m.Rule)
 	}
 }
@@ -79,6 +80,9 @@ func (s *Story) WriteMarkdown(w io.Writer, verbose bool) {
 	fmt.Fprintln(w)
 	for _, m := range s.Moments {
 		fmt.Fprintf(w, "- **%s** %s (step %d, rule `%s`)\n", markdownCell.Replace(clean(m.Question)), markdownCell.Replace(clean(m.Answer)), m.Step, m.Rule)
+		for _, detail := range m.Details {
+			fmt.Fprintf(w, "  - %s\n", markdownCell.Replace(clean(detail)))
+		}
 	}
 	if !verbose {
 		return
@@ -124,10 +128,20 @@ func (s *Story) WriteTranscript(w io.Writer, verbose bool) {
 				for _, line := range wrap(clean(m.Question+" "+m.Answer), factsWidth) {
 					fmt.Fprintf(w, "  %s\n", line)
 				}
+				m.writeDetails(w, "    ")
 			}
 		}
 		if verbose {
 			writeParts(w, st)
+		}
+	}
+}
+
+// writeDetails writes the details of a moment, indented.
+func (m *Moment) writeDetails(w io.Writer, indent string) {
+	for _, detail := range m.Details {
+		for i, line := range wrap(clean(detail), factsWidth) {
+			fmt.Fprintf(w, "%s%s%s\n", indent, choose(i == 0, "", "  "), line)
 		}
 	}
 }
