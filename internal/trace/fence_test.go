@@ -78,6 +78,7 @@ func TestFence(t *testing.T) {
 		{anywhere, "ff02::1", false},
 		{anywhere, "::ffff:127.0.0.1", false},
 		{anywhere, "::ffff:10.0.0.1", false},
+		{anywhere, "::ffff:100.64.0.1", false},
 		{anywhere, "::ffff:1.1.1.1", true},
 		{anywhere, "::127.0.0.1", false},
 		{anywhere, "64:ff9b::a9fe:a9fe", false},

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lockstep-http/lockstep/internal/trace"
@@ -260,6 +261,42 @@ func TestStopsAnywhere(t *testing.T) {
 					t.Errorf("a run that was stopped says %+v", offered)
 				}
 			}
+		})
+	}
+}
+
+// TestVisitEnds holds that a visit ends in its time, although each of its requests does: here each takes
+// nine seconds of ten. With a longer time for one request, that is the time of the visit, too.
+func TestVisitEnds(t *testing.T) {
+	for _, c := range []struct {
+		timeout, ends time.Duration
+	}{{10 * time.Second, time.Minute}, {90 * time.Second, 90 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			client := client()
+			client.Timeout = c.timeout
+			client.Dial = func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				go func() {
+					defer theirs.Close()
+					path, request := "", make([]byte, 4096)
+					if n, _ := theirs.Read(request); n > 0 {
+						fmt.Sscanf(string(request[:n]), "GET %s", &path)
+						time.Sleep(9 * time.Second)
+						fmt.Fprintf(theirs, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %sx\r\n\r\n", path)
+					}
+				}()
+				return ours, nil
+			}
+			began := time.Now()
+			v, err := client.Visit(t.Context(), http.MethodGet, "http://shop.test/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			why, _ := v.Last().Verdict(rule.Connect, "")
+			if took := time.Since(began); why.Rule != "connect-timeout" || took != c.ends {
+				t.Errorf("%s after %v and %d requests, want the end after %v", why.Rule, took, len(v.Hops), c.ends)
+			}
+			time.Sleep(10 * time.Second) // the last server notices
 		})
 	}
 }

@@ -155,6 +155,9 @@ func TestLoops(t *testing.T) {
 			}
 			goTo(w, 302, "/in")
 		}, "https://shop.test/account", "loop-cookie-unread", map[string]string{"cookie": "sid", "period": "2", "comes again as hop": "20"}},
+		{"a page that tries whether cookies come back", func(w http.ResponseWriter, r *http.Request) {
+			goTo(w, 302, "https://"+r.Host+r.RequestURI, "probe=1")
+		}, "https://shop.test/", "loop-cookie-unread", map[string]string{"cookie": "probe", "period": "1"}},
 		{"a login that works", login("sid=1; Path=/", true), "https://shop.test/account", "", nil},
 		{"a page leads to itself", func(w http.ResponseWriter, r *http.Request) { goTo(w, 302, r.URL.Path) }, "http://shop.test/a", "loop-self", map[string]string{"Location": "/a", "period": "1"}},
 		{"three pages", func(w http.ResponseWriter, r *http.Request) {
