@@ -174,12 +174,12 @@ func newSites(t *testing.T) sites {
 // ways is a site with a page for each diagnosis, and a redirect to whatever the query names.
 func ways(w http.ResponseWriter, r *http.Request) {
 	to := map[string]string{"/a": "/a/", "/a/": "/a", "/account": "/in", "/in": "/account", "/to": r.URL.Query().Get("u")}[r.URL.Path]
-	switch {
-	case r.URL.Path == "/in":
+	switch r.URL.Path {
+	case "/in":
 		w.Header().Set("Set-Cookie", "sid=1; Path=/in")
-	case r.URL.Path == "/mixed":
+	case "/mixed":
 		fmt.Fprint(w, "<!doctype html><script src=http://cdn.test/a.js></script><img src=http://cdn.test/a.png><form method=post action=http://shop.test/pay><input name=card></form>")
-	case r.URL.Path == "/endless":
+	case "/endless":
 		for r.Context().Err() == nil {
 			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
 				return

@@ -88,12 +88,12 @@ func verdictOnTour(run *trace.Run) error {
 			problem, _ := v.Fact("problem")
 			return &finding{fmt.Errorf("%s was not fetched: %s", last.URL, problem), fixOf(v.Rule)}
 		}
+		if err := ledNowhere(&run.Visits[i]); err != nil {
+			return err
+		}
 		if v, ok := last.Verdict(rule.Connect, ""); ok && !v.Yes {
 			cause, _ := v.Fact("cause")
 			return &failure{fmt.Errorf("%s gave no answer: %s", last.URL, cause), fixOf(v.Rule)}
-		}
-		if v, ok := last.Verdict(rule.FollowRedirect, ""); ok && !v.Yes && last.Location() != "" {
-			return &finding{fmt.Errorf("%s leads nowhere: %s", run.Visits[i].Typed, sentenceOf(v.Rule)), fixOf(v.Rule)}
 		}
 	}
 	return nil

@@ -54,6 +54,8 @@ func (*traceCommand) Help() string {
 
 Only a single URL that a person would type is visited again. Several URLs are visited once each, in order, by one browser; --from, --as, --method, --credentials and --top are about the last of them, and those before it are typed.
 
+Redirects that do not end are told with the request that comes again, the cause, and what mends it. No redirect leads from a public address into a private network, unless --allow-private is given.
+
 With --login the form of that page is sent before the last two visits. The password is asked for on the terminal, or read from a file; it goes over https (or to this machine) to the origin of URL only, and is never shown or saved.
 
 ` + expectHelp() + `
@@ -332,14 +334,8 @@ func verdictOn(run *trace.Run) error {
 	var unanswered error
 	for i := range run.Visits {
 		last := run.Visits[i].Last()
-		if v, ok := run.Visits[i].Diagnosis(); ok {
-			return &finding{fmt.Errorf("%s leads nowhere: %s", run.Visits[i].Typed, trace.Printable(trace.Diagnosed(v, sentenceOf(v.Rule)))), fixOf(v.Rule)}
-		}
-		if v, _ := last.Verdict(rule.Connect, ""); last.LedInside() {
-			return &finding{fmt.Errorf("%s leads to %s: %s", run.Visits[i].Typed, last.URL, sentenceOf(v.Rule)), fixOf(v.Rule)}
-		}
-		if v, ok := last.Verdict(rule.FollowRedirect, ""); ok && !v.Yes && last.Location() != "" {
-			return &finding{fmt.Errorf("%s leads nowhere: %s", run.Visits[i].Typed, sentenceOf(v.Rule)), fixOf(v.Rule)}
+		if err := ledNowhere(&run.Visits[i]); err != nil {
+			return err
 		}
 		if v, ok := last.Verdict(rule.Connect, ""); ok && !v.Yes && unanswered == nil {
 			cause, _ := v.Fact("cause")
@@ -350,4 +346,20 @@ func verdictOn(run *trace.Run) error {
 		return nil
 	}
 	return unanswered
+}
+
+// ledNowhere is the finding about a visit whose redirects do not end, or end where none is followed; nil
+// for another.
+func ledNowhere(visit *trace.Visit) error {
+	last := visit.Last()
+	if v, ok := visit.Diagnosis(); ok {
+		return &finding{fmt.Errorf("%s leads nowhere: %s", visit.Typed, trace.Printable(trace.Diagnosed(v, sentenceOf(v.Rule)))), fixOf(v.Rule)}
+	}
+	if v, _ := last.Verdict(rule.Connect, ""); last.LedInside() {
+		return &finding{fmt.Errorf("%s leads to %s: %s", visit.Typed, last.URL, sentenceOf(v.Rule)), fixOf(v.Rule)}
+	}
+	if v, ok := last.Verdict(rule.FollowRedirect, ""); ok && !v.Yes && last.Location() != "" {
+		return &finding{fmt.Errorf("%s leads nowhere: %s", visit.Typed, sentenceOf(v.Rule)), fixOf(v.Rule)}
+	}
+	return nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // conclude adds to the last hop of a visit what only the whole visit tells.
-func (v *Visit) conclude() {
+func (v Visit) conclude() {
 	last := v.Last()
 	d, ok := DiagnoseLoop(v.Hops)
 	if !ok && last.saysLoop && !last.Known {

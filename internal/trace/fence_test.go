@@ -191,7 +191,7 @@ func TestDialAsks(t *testing.T) {
 	}{{want: 0}, {allowed: true, want: 1}, {explicit: true, want: 1}} {
 		reached = 0
 		n := &names{of: map[string][]string{"shop.test": {"1.1.1.1"}}, server: outside.Listener.Addr().String()}
-		real := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		system := func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if strings.HasPrefix(addr, "shop.test:") {
 				return n.dial(ctx, network, addr)
 			}
@@ -201,7 +201,7 @@ func TestDialAsks(t *testing.T) {
 		if c.explicit {
 			to = []trace.ConnectTo{{Host: "localhost", ToHost: "127.0.0.1"}}
 		}
-		client := &trace.Client{Browser: &browser.Browser{}, Dial: trace.DialTo(to, real), AllowPrivate: c.allowed}
+		client := &trace.Client{Browser: &browser.Browser{}, Dial: trace.DialTo(to, system), AllowPrivate: c.allowed}
 		v, err := client.Visit(t.Context(), http.MethodGet, "http://shop.test/", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -35,9 +35,8 @@ visit https://shop.test/a
 // growingScenario is one in which each page redirects to a longer one.
 func growingScenario() string {
 	var text strings.Builder
-	path := ""
-	for range browser.MaxRequests {
-		path += "/a"
+	for n := range browser.MaxRequests {
+		path := strings.Repeat("/a", n+1)
 		fmt.Fprintf(&text, "on %s app plain\non %[1]s status 302\non %[1]s send Location: %[1]s/a\n", path)
 	}
 	return text.String() + "visit https://shop.test/a\n"

@@ -102,8 +102,11 @@ func login(line string, accepted bool) http.HandlerFunc {
 func TestLoops(t *testing.T) {
 	n := 0
 	for _, c := range []loopTest{
-		{"https leads to itself", func(w http.ResponseWriter, r *http.Request) { goTo(w, 301, "https://"+r.Host+r.RequestURI) },
-			"http://shop.test/a?q=1", "loop-tls-unseen", map[string]string{"hop": "2", "comes again as hop": "3", "period": "1", "header that the site needs": "X-Forwarded-Proto: https", "HAProxy": "http-request set-header X-Forwarded-Proto https if { ssl_fc }"}},
+		{
+			"https leads to itself", func(w http.ResponseWriter, r *http.Request) { goTo(w, 301, "https://"+r.Host+r.RequestURI) },
+			"http://shop.test/a?q=1", "loop-tls-unseen",
+			map[string]string{"hop": "2", "comes again as hop": "3", "period": "1", "header that the site needs": "X-Forwarded-Proto: https", "HAProxy": "http-request set-header X-Forwarded-Proto https if { ssl_fc }"},
+		},
 		{"the proxy is named", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Server", "nginx/1.26.3")
 			goTo(w, 308, "https://"+r.Host+r.RequestURI, "seen=1")
@@ -177,7 +180,7 @@ func TestLoops(t *testing.T) {
 		}, "https://shop.test/", "", nil},
 		{"a form that fails after its redirect", func(w http.ResponseWriter, r *http.Request) {
 			if len(r.Cookies()) > 0 {
-				http.Error(w, "broken", 500)
+				http.Error(w, "broken", http.StatusInternalServerError)
 				return
 			}
 			goTo(w, 303, "https://"+r.Host+r.RequestURI, "sid=1")
