@@ -59,7 +59,7 @@ type Command struct {
 func Commands() []Command {
 	return []Command{
 		{"set NAME=VALUE", "a setting of the site, its value as Python writes it; the others are the lesson's", parseSet},
-		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, echo, anew, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, html MARKUP, login NAME, logout, account, token, nonce", parseOn},
+		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, echo, anew, nested, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, html MARKUP, login NAME, logout, account, token, nonce", parseOn},
 		{"on PATH send HEADER: VALUE", "a line that the app adds to its answer at PATH; VALUE may hold Go escapes such as \\x01", parseOn},
 		{"on PATH status CODE", "the status with which the app answers at PATH", parseOn},
 		{"on PATH meanwhile OTHER", "another request with the same cookies goes to OTHER while the app is at PATH", parseOn},
