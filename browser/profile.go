@@ -16,6 +16,7 @@ type Profile struct { //nolint:recvcheck // the engine has pointers
 	name string // "" is rfc6265bis
 
 	// How a line is read.
+	dialect         cookie.Dialect
 	namesTokens     bool // "token" is a cookie with that name and no value, not a nameless one
 	refusesNameless bool // "=value" is refused
 	refusesLooks    bool // "=a=b" is refused
@@ -82,7 +83,7 @@ func ParseThirdParty(word string) (ThirdParty, bool) {
 // Chromium returns the profile of Chromium 156, in which third-party cookies are allowed as in Chrome.
 func Chromium() Profile {
 	return Profile{
-		name: "chromium", refusesLooks: true, refusesTabs: true, readsIDN: true, httpPrefixes: true, partitions: true,
+		name: "chromium", dialect: cookie.Dialect{SignedMaxAge: true, EarlyDates: true, LastExpiry: true}, refusesLooks: true, refusesTabs: true, readsIDN: true, httpPrefixes: true, partitions: true,
 		renewal: renewedByValue, laxAllowUnsafe: laxAllowUnsafe,
 	}
 }
@@ -155,7 +156,7 @@ func (p *Profile) read(line string, t *target) cookie.Line {
 	if p.namesTokens {
 		line = withEquals(line)
 	}
-	l := cookie.Parse(line)
+	l := p.dialect.Parse(line)
 	if p.readsIDN && l.Domain != "" {
 		if host, err := cookie.CanonicalHost(l.Domain); err == nil && !isASCII(l.Domain) {
 			l.Domain = host

@@ -63,36 +63,12 @@ type generatedJudge struct {
 func (j *generatedJudge) differ(t *testing.T, where string, m mismatch) {
 	t.Helper()
 	for kind := range j.known {
-		if is := generatedKinds[kind].is; is != nil && is(m) {
+		if is := generatedKinds[kind]; is != nil && is(m) {
 			j.used[kind]++
 			return
 		}
 	}
 	t.Errorf("%s: %s %.300q\nLockstep: %.300s\nChromium: %.300s", where, m.what, m.line, m.ours, m.theirs)
-}
-
-// meant is the line as Chromium takes it, where that is known to be another one to us.
-func (j *generatedJudge) meant(r browser.Request, line string) string {
-	for _, kind := range slices.Sorted(maps.Keys(j.known)) {
-		means := generatedKinds[kind].means
-		if means == nil {
-			continue
-		}
-		if other := means(line); other != line {
-			if !slices.Equal(keeps(r, line), keeps(r, other)) {
-				j.used[kind]++
-			}
-			line = other
-		}
-	}
-	return line
-}
-
-// keeps is what a new browser of ours has of a line alone.
-func keeps(r browser.Request, line string) []holding {
-	b, now := ourChromium(), time.Now().Truncate(time.Hour)
-	b.StoreCookie(r, line, now, nil)
-	return holdings(b.Cookies(now))
 }
 
 // ourChromium is a browser of ours that does as Debian's Chromium does, which blocks third parties.
@@ -196,7 +172,7 @@ func (j *generatedJudge) request(t *testing.T, b *browser.Browser, r generatedRe
 	blocked := slices.Clone(theirs.received.BlockedCookies)
 	for _, line := range r.errand.lines {
 		j.lines++
-		v := b.StoreCookie(r.Request, j.meant(r.Request, line), arrived.at, nil)
+		v := b.StoreCookie(r.Request, line, arrived.at, nil)
 		var reasons []string
 		if i := slices.IndexFunc(blocked, func(c *network.BlockedSetCookieWithReason) bool { return ascii(c.CookieLine) == ascii(line) }); i >= 0 {
 			reasons = strings.Fields(words(blocked[i].BlockedReasons))

@@ -86,8 +86,8 @@ func newTour(seed uint64, number int) *tour {
 	return t
 }
 
-// exemplars are lines of the differences in testdata/generated.json, for a document over http that
-// may not replace the Secure cookie over.
+// exemplars are lines that Chromium reads in ways of its own, and one of each difference in
+// testdata/generated.json, for a document over http that may not replace the Secure cookie over.
 var exemplars = []string{
 	"plus=1; Max-Age=+3600", "old=1; Expires=01 Jan 1600 00:00:00", "last=1; Max-Age=3600; Max-Age=-",
 	"later=1; Expires=Wed, 21 Oct 2099 07:28:00 GMT; Expires=never", "apart=1; Secure; Partitioned", "over=2; Secure",
