@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ type world struct {
 	page      *trace.Document   // where the last one ended
 
 	authority *cert.Authority
+	kept      []tls.Certificate // that the site has already
 	handler   atomic.Pointer[http.Handler]
 	watch     trace.Watch
 	values    trace.Values
@@ -68,7 +70,10 @@ type world struct {
 	closers   []func()
 	dialers   map[certificate]func(ctx context.Context) (net.Conn, error)
 
-	line     int // of the command that is being run
+	line     int    // of the command that is being run
+	text     string // that command
+	witness  *Witness
+	deed     Deed // what the command has its browser do
 	run      trace.Run
 	skipped  []trace.Skipped
 	outcomes []Outcome
@@ -77,6 +82,7 @@ type world struct {
 func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
 		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, one: o.OneProfile, started: epoch,
+		witness:   o.Witness,
 		app:       &site.App{Default: site.Page{Do: site.Counter}},
 		store:     fallible{Store: &session.Memory{}},
 		header:    http.Header{},
@@ -90,6 +96,10 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	}
 	w.as("")
 	w.app.Beside = func(r *http.Request) { (*w.handler.Load()).ServeHTTP(&unread{header: http.Header{}}, r) }
+	if o.Witness != nil {
+		w.authority, w.kept = o.Witness.Authority, []tls.Certificate{o.Witness.Certificate}
+		return w, nil
+	}
 	var err error
 	w.authority, err = cert.NewAuthority(w.now())
 	return w, err
@@ -123,17 +133,19 @@ func (w *world) settings() (lockstep.Settings, error) {
 }
 
 func (w *world) visit(method, target string) error {
-	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
-		return c.Navigate(w.ctx, w.next(trace.Navigation{Method: method, URL: target}))
-	})
+	return w.request(w.next(trace.Navigation{Method: method, URL: target}))
+}
+
+// request makes the one request that a command asks for, and those that its redirects lead to.
+func (w *world) request(n trace.Navigation) error {
+	w.deed.Navigation = &n
+	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Navigate(w.ctx, n) })
 }
 
 // post sends a form that stands in another page.
 func (w *world) post(target string, values [][2]string) error {
 	kind, body := form.Encode(values)
-	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
-		return c.Navigate(w.ctx, w.next(trace.Navigation{URL: target, ContentType: kind, Body: body}))
-	})
+	return w.request(w.next(trace.Navigation{URL: target, ContentType: kind, Body: body}))
 }
 
 // around puts the page of from, and what is around that already, into a frame of the one at u.
@@ -154,7 +166,7 @@ func (w *world) load(n trace.Navigation) error {
 	if w.from == nil {
 		return errors.New("no from names the page that needs this")
 	}
-	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Navigate(w.ctx, w.next(n)) })
+	return w.request(w.next(n))
 }
 
 // script reads document.cookie, or writes it when line is not nil.
@@ -168,6 +180,7 @@ func (w *world) script(line *string) error {
 		return errors.New("no page was visited and no from names one, so there is no script")
 	}
 	w.from = nil
+	w.deed.Page, w.deed.Script = d, line
 	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Script(d, line), nil })
 }
 
@@ -226,7 +239,10 @@ func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 	if len(v.Hops) > 0 {
 		w.run.Visits = append(w.run.Visits, v)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return w.witnessed(v)
 }
 
 func (w *world) login(page string, as form.Credentials) error {
@@ -434,7 +450,7 @@ func (w *world) dialer(kind certificate) (func(context.Context) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	config := w.authority.ServerConfig(w.now)
+	config := w.authority.ServerConfig(w.now, w.kept...)
 	if kind == expired {
 		config = w.authority.ExpiredConfig(w.now)
 	}
@@ -541,6 +557,7 @@ type Options struct {
 	Set      []string          // assignments that hold whatever the scenario sets
 	Sockets  bool              // real sockets on loopback and the real clock
 	Profile  browser.Profile   // of the browsers, until the scenario says otherwise
+	Witness  *Witness          // wants Sockets; nil: none
 
 	// OneProfile has the browsers keep Profile throughout. Of what the scenario says about profiles only
 	// the policy about third parties counts, which is a person's choice in every browser.
@@ -563,7 +580,7 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 	}
 	defer w.close()
 	for _, c := range s.commands {
-		w.line = c.line
+		w.line, w.text = c.line, c.text
 		err := c.do(w)
 		if absent, ok := errors.AsType[*absentError](err); ok && o.PassOver {
 			w.passOver(absent)
