@@ -1,12 +1,21 @@
 package e2e_test
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/lockstep-http/lockstep/browser"
+)
 
 // A mismatch is one thing in which the profile and Chromium are not the same.
 type mismatch struct {
-	what         string // header, kept, line or stored
-	line         string // the line, the name of a cookie that is kept back, or a cookie that is stored
+	what         string // upgrade, header, context, kept, line, read or stored
+	line         string // the line, the name of a field or of a cookie that is kept back, or a cookie that is stored
 	ours, theirs string
+
+	request  browser.Request // of a context
+	inactive bool            // it, or one that was redirected to it, had Sec-Fetch-Storage-Access: inactive
 }
 
 // generatedKinds are the kinds of difference that testdata/generated.json gives the reasons of: each tells
@@ -18,5 +27,20 @@ var generatedKinds = map[string]func(m mismatch) bool{
 	"no word about Partitioned over http": func(m mismatch) bool {
 		return m.what == "line" && strings.Contains(strings.ToLower(m.line), "partitioned") &&
 			strings.Contains(m.ours, "store-secure-over-http") && m.theirs == "[]"
+	},
+	"Origin of an image of its own origin": func(m mismatch) bool {
+		r := m.request
+		return m.line == "Origin" && r.As == browser.AsImage && r.Credentials != browser.CredentialsDefault && m.ours == "" &&
+			m.theirs == r.Initiator.URL.Scheme+"://"+r.Initiator.URL.Host
+	},
+	"Origin beside Sec-Fetch-Storage-Access": func(m mismatch) bool {
+		return m.line == "Origin" && m.ours == "" && m.inactive
+	},
+	"Origin after a redirect that keeps the method": func(m mismatch) bool {
+		r := m.request
+		return m.line == "Origin" && r.Method == http.MethodPost && m.theirs == "null" && m.ours != "" && !browser.SameOrigin(r.URL, r.Initiator.URL)
+	},
+	"document.cookie that is no UTF-8": func(m mismatch) bool {
+		return m.what == "read" && !utf8.ValidString(m.ours) && m.theirs == ""
 	},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func (p *tab) repeat(ctx context.Context, t *testing.T, n *trace.Navigation) (*n
 	}
 	before := p.known()
 	if n.Initiator == nil {
-		if n.Method != "" && n.Method != "GET" || n.Body != nil {
+		if n.Method != "" && n.Method != http.MethodGet || n.Body != nil {
 			return nil, fmt.Errorf("nobody types a %s", n.Method)
 		}
 		if _, err := chromedp.Call(ctx, page.Navigate, page.NavigateParams{URL: n.URL}); err != nil {
