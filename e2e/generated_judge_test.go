@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -121,7 +122,7 @@ type comparison struct {
 	sights  *sights
 	last    time.Time // when the last request arrived
 
-	inactive bool // a request of this errand had Sec-Fetch-Storage-Access: inactive
+	embraced bool // a request of this errand was embraced, where third parties are blocked
 }
 
 // inner compares what a document asks for, and what its scripts do, within frames too.
@@ -164,7 +165,7 @@ func (c *comparison) script(t *testing.T, here *browser.Document, e *errand, rea
 func (c *comparison) follow(ctx context.Context, t *testing.T, e *errand, req browser.Request) *url.URL {
 	t.Helper()
 	chain := c.browser.Profile.Chain()
-	c.inactive = false
+	c.embraced = false
 	for {
 		arrived, ok := c.sights.of(e.id)
 		if !ok {
@@ -220,7 +221,7 @@ func (c *comparison) request(t *testing.T, e *errand, req browser.Request, arriv
 		c.differ(t, where, mismatch{what: "header", ours: header, theirs: came})
 	}
 	fields := req.ContextHeader(nil)
-	c.inactive = c.inactive || arrived.header.Get("Sec-Fetch-Storage-Access") == "inactive"
+	c.embraced = c.embraced || c.browser.Profile.ThirdParty() == browser.ThirdPartyBlocked && embraced(&req)
 	for _, name := range contextFields {
 		ours := ""
 		for _, f := range fields {
@@ -229,7 +230,7 @@ func (c *comparison) request(t *testing.T, e *errand, req browser.Request, arriv
 			}
 		}
 		if came := arrived.header.Get(name); came != ours {
-			c.differ(t, where, mismatch{what: "context", line: name, ours: ours, theirs: came, request: req, inactive: c.inactive})
+			c.differ(t, where, mismatch{what: "context", line: name, ours: ours, theirs: came, request: req, embraced: c.embraced})
 		}
 	}
 	ours, told := keptByUs(verdicts), keptByThem(theirs.sent)
@@ -246,6 +247,19 @@ func (c *comparison) request(t *testing.T, e *errand, req browser.Request, arriv
 	}
 	c.received(t, where, e, req, arrived.at, slices.Clone(theirs.received.BlockedCookies))
 	return header
+}
+
+// embraced reports whether the site of the window is asked for through a frame of another site.
+func embraced(req *browser.Request) bool {
+	site, other := cookie.RegistrableDomain(req.URL.Hostname()), false
+	for d := req.Initiator; d != nil; d = d.Parent {
+		same := cookie.RegistrableDomain(d.URL.Hostname()) == site
+		other = other || !same
+		if d.Parent == nil && req.As != browser.AsNavigation {
+			return same && other
+		}
+	}
+	return false
 }
 
 // received compares what becomes of the lines of a response.

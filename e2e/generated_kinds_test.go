@@ -15,7 +15,7 @@ type mismatch struct {
 	ours, theirs string
 
 	request  browser.Request // of a context
-	inactive bool            // it, or one that was redirected to it, had Sec-Fetch-Storage-Access: inactive
+	embraced bool            // it, or one that was redirected to it, was embraced, where third parties are blocked
 }
 
 // generatedKinds are the kinds of difference that testdata/generated.json gives the reasons of: each tells
@@ -33,8 +33,8 @@ var generatedKinds = map[string]func(m mismatch) bool{
 		return m.line == "Origin" && r.As == browser.AsImage && r.Credentials != browser.CredentialsDefault && m.ours == "" &&
 			m.theirs == r.Initiator.URL.Scheme+"://"+r.Initiator.URL.Host
 	},
-	"Origin beside Sec-Fetch-Storage-Access": func(m mismatch) bool {
-		return m.line == "Origin" && m.ours == "" && m.inactive
+	"Origin through a frame of another site": func(m mismatch) bool {
+		return m.line == "Origin" && m.ours == "" && m.embraced
 	},
 	"Origin after a redirect that keeps the method": func(m mismatch) bool {
 		r := m.request
