@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"strings"
 
 	"github.com/lockstep-http/lockstep/browser"
@@ -99,7 +100,7 @@ func newTour(seed uint64, number int) *tour {
 		l := leg{arrival: g.request(kind, schemes)}
 		scheme = schemeAfter(&l.arrival)
 		for range 2 + g.IntN(3) {
-			l.within = append(l.within, g.inner(scheme))
+			l.within = append(l.within, g.inner(scheme, l.arrival.last()))
 		}
 		t.legs = append(t.legs, l)
 	}
@@ -157,8 +158,9 @@ var exemplars = []string{
 
 func pick[T any](g *generator, all ...T) T { return all[g.IntN(len(all))] }
 
-// inner is what happens in a document of the given scheme: no mixed content, which would not leave.
-func (g *generator) inner(scheme string) errand {
+// inner is what happens in the document of here, of the given scheme: no mixed content, which would not
+// leave. Half of the fetches begin at the document's own origin.
+func (g *generator) inner(scheme string, here *errand) errand {
 	kind := pick(g, "fetch", "fetch", "image", "iframe", "iframe", "script", "cookie")
 	if kind == "cookie" {
 		g.next++
@@ -172,6 +174,10 @@ func (g *generator) inner(scheme string) errand {
 	case "fetch":
 		e.credentials = pick(g, browser.CredentialsDefault, browser.CredentialsInclude, browser.CredentialsInclude, browser.CredentialsOmit, browser.CredentialsSameOrigin)
 		e.method = pick(g, "GET", "GET", "POST")
+		if u, err := url.Parse(here.url); err == nil && u.Scheme == scheme && g.IntN(2) == 0 {
+			e.url = fmt.Sprintf("%s://%s/?n=%d", scheme, u.Host, e.id)
+			e.hsts = ""
+		}
 	case "image":
 		e.credentials = pick(g, browser.CredentialsDefault, browser.CredentialsDefault, browser.CredentialsSameOrigin, browser.CredentialsInclude)
 	}
