@@ -35,7 +35,7 @@ type Deed struct {
 	Script     *string           // the line that it assigned to document.cookie; nil: it read
 	Visit      trace.Visit
 
-	Dial func(ctx context.Context) (net.Conn, error) // to the site
+	Dial func(ctx context.Context) (net.Conn, error) // to the site, until the run is over
 }
 
 // witnessed lets the witness do what the present line had the browser do.
@@ -45,7 +45,10 @@ func (w *world) witnessed(v trace.Visit) error {
 	if w.witness == nil {
 		return nil
 	}
+	var err error
+	if d.Dial, err = w.dialer(w.network.certificate); err != nil {
+		return err
+	}
 	d.Line, d.Text, d.Who, d.Profile, d.Waited, d.Visit = w.line, w.text, w.who, w.browser.Profile, w.passed, v
-	d.Dial = func(ctx context.Context) (net.Conn, error) { return w.dial(ctx, "", "") }
 	return w.witness.Do(d)
 }

@@ -253,7 +253,10 @@ func (w *world) login(page string, as form.Credentials) error {
 	visits, err := client.Login(w.ctx, page, as)
 	w.page = client.Document
 	w.run.Visits = append(w.run.Visits, visits...)
-	return err
+	if err != nil {
+		return err
+	}
+	return w.witnessed(visits[len(visits)-1])
 }
 
 func (w *world) lesson(target string) error {
@@ -264,7 +267,10 @@ func (w *world) lesson(target string) error {
 	run, err := client.Lesson(w.ctx, target)
 	w.page = client.Document
 	w.run.Visits = append(w.run.Visits, run.Visits...)
-	return err
+	if err != nil {
+		return err
+	}
+	return w.witnessed(run.Visits[len(run.Visits)-1])
 }
 
 // as goes on with the browser of a name, which has nothing in it at first.
