@@ -304,7 +304,7 @@ func (g *generator) attribute(host, site string) string {
 	case 5:
 		return g.spelt("Path") + equals + pick(g, "/", "/", "/a", "/a/", "/a/b", "/A", "a", "", "/%61", `"/"`, "/"+strings.Repeat("p", 1022+g.IntN(3)))
 	case 6:
-		return g.spelt("Max-Age") + equals + pick(g, "3600", "3600", "0", "-1", "99999999999999999999", "+5", "1.5", "", `"60"`, "007200", "-", "34560001")
+		return g.spelt("Max-Age") + equals + pick(g, "3600", "3600", "0", "-1", "99999999999999999999", "+7200", "1.5", "", `"60"`, "007200", "-", "34560001")
 	case 7:
 		return g.spelt("Expires") + equals + pick(g, dates...)
 	}
