@@ -44,8 +44,9 @@ const (
 	StoreCookie    Question = "store cookie"
 	ClearSiteData  Question = "clear site data"
 	FollowRedirect Question = "follow redirect"
-	ExplainLoop    Question = "explain loop"  // why redirects do not end
-	MixedContent   Question = "mixed content" // what a page over https takes over http, or sends there
+	ExplainLoop    Question = "explain loop"    // why redirects do not end
+	MixedContent   Question = "mixed content"   // what a page over https takes over http, or sends there
+	MatchRecording Question = "match recording" // whether a recording has a cookie as the rules have it
 )
 
 // A Fact is something the decision looked at, as it was: a name and a value, such as

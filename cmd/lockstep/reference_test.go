@@ -192,6 +192,7 @@ var ruleGroups = []ruleGroup{
 	{"Coming to https", "Whether a visitor who begins at http is brought to https, as it is seen from outside.", []string{"offer"}},
 	{"http in a page over https", "What the browser does with the http URLs of a page that came over https, without asking for any.", []string{"mixed"}},
 	{"What is seen from outside", "What a site did that this program does not serve: told as observed, never as known.", []string{"observed"}},
+	{"Recordings", "`trace --har` holds what a recording has against what the rules have.", []string{"recording"}},
 	{"Notes", "A note decides nothing. It stands beside a verdict and tells what else a person should know.", []string{"note"}},
 }
 

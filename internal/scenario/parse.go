@@ -85,6 +85,8 @@ func Commands() []Command {
 		{"steal [COOKIE]", "a cookie of the person's browser is put into the present one; without COOKIE that of the session", parseSteal},
 		{"login URL USER PASSWORD", "visits the page, fills in its login form and sends it; the password goes to that origin only", parseLogin},
 		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
+		{"recording [with NAME=VALUE]", "the visits so far, as a recording that is held against the rules; the Cookie line of its last request has this one, too, or instead of another of its NAME", parseRecording},
+		{"recording without NAME", "the same, and the Cookie line of its last request lacks this one", parseRecording},
 		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},
 		{"expect RULE [SUBJECT]", "a verdict or note that must have fallen by now", parseExpect},
 	}
@@ -430,6 +432,20 @@ func parseLesson(rest string) (func(*world) error, error) {
 		return nil, fmt.Errorf("want a URL, such as http://shop.test/")
 	}
 	return func(w *world) error { return w.lesson(rest) }, nil
+}
+
+func parseRecording(rest string) (func(*world) error, error) {
+	word, pair, _ := strings.Cut(rest, " ")
+	name, value, found := strings.Cut(pair, "=")
+	switch {
+	case rest == "":
+		return func(w *world) error { return w.recording("", "") }, nil
+	case word == "with" && found && name != "":
+		return func(w *world) error { return w.recording(name, name+"="+value) }, nil
+	case word == "without" && !found && name != "":
+		return func(w *world) error { return w.recording(name, "") }, nil
+	}
+	return nil, fmt.Errorf("want nothing, with NAME=VALUE or without NAME")
 }
 
 func parseWait(rest string) (func(*world) error, error) {

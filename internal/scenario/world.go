@@ -273,6 +273,24 @@ func (w *world) lesson(target string) error {
 	return w.witnessed(run.Visits[len(run.Visits)-1])
 }
 
+// recording plays the visits of the present browser as a recording to a new one of its profile. The last
+// request is recorded without the cookie of a name, and with a pair in its place.
+func (w *world) recording(name, pair string) error {
+	run := trace.Run{Visits: slices.DeleteFunc(slices.Clone(w.run.Visits), func(v trace.Visit) bool { return v.As != w.who })}
+	if len(run.Visits) == 0 {
+		return errors.New("nothing was visited that could be recorded")
+	}
+	log := run.HAR()
+	if name != "" {
+		log.Entries[len(log.Entries)-1].SetCookie(name, pair)
+	}
+	_, err := trace.PlayHAR(log, &browser.Browser{Profile: w.browser.Profile}, true, func(v trace.Visit) error {
+		w.run.Visits = append(w.run.Visits, v)
+		return nil
+	})
+	return err
+}
+
 // as goes on with the browser of a name, which has nothing in it at first.
 func (w *world) as(name string) {
 	if w.browsers[name] == nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/lockstep-http/lockstep/rule"
 )
@@ -97,21 +98,46 @@ type printableJSON struct{ w io.Writer }
 // Write implements [io.Writer].
 func (p printableJSON) Write(text []byte) (int, error) {
 	var out bytes.Buffer
-	for _, r := range string(text) {
-		switch {
-		case r == '\n' || strconv.IsPrint(r):
-			out.WriteRune(r)
-		case r > 0xFFFF:
-			high, low := utf16.EncodeRune(r)
+	rest := text
+	for {
+		i := printablePart(rest)
+		if i == len(rest) {
+			break
+		}
+		out.Write(rest[:i])
+		r, n := utf8.DecodeRune(rest[i:])
+		if high, low := utf16.EncodeRune(r); r > 0xFFFF {
 			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
-		default:
+		} else {
 			fmt.Fprintf(&out, `\u%04x`, r)
 		}
+		rest = rest[i+n:]
 	}
+	if out.Len() == 0 {
+		return p.w.Write(text)
+	}
+	out.Write(rest)
 	if _, err := p.w.Write(out.Bytes()); err != nil {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// printablePart returns how much of the text is printable from its beginning on. What is below a space JSON
+// escapes itself.
+func printablePart(text []byte) int {
+	for i := 0; i < len(text); {
+		if text[i] < 0x7f {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if !strconv.IsPrint(r) {
+			return i
+		}
+		i += n
+	}
+	return len(text)
 }
 
 // ReadJSON reads what WriteJSON wrote, so that a saved run can be told again by any writer.

@@ -87,10 +87,17 @@ func shortenField(f Field) Field {
 	switch {
 	case strings.EqualFold(f.Name, "Set-Cookie"):
 		f.Value = shortenSetCookie(f.Value)
+	case plainNames[f.Name]:
 	case secretName.MatchString(f.Name):
 		f.Value = shorten(f.Value)
 	}
 	return f
+}
+
+// plainNames are fields without a secret that are in most requests and answers, or that look as if they had one.
+var plainNames = map[string]bool{
+	"Accept": true, "Access-Control-Allow-Credentials": true, "Access-Control-Allow-Origin": true, "Content-Type": true, "Location": true, "Origin": true, "Referer": true,
+	"Sec-Fetch-Dest": true, "Sec-Fetch-Mode": true, "Sec-Fetch-Site": true, "Sec-Fetch-User": true, "Strict-Transport-Security": true,
 }
 
 // Values number what answers gave to the cookies of a run. What is shown of a value does not tell whether
