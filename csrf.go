@@ -105,7 +105,7 @@ visit POST https://shop.test/
 		ID:       "csrf-cookie-missing",
 		Source:   csrfSource + ", CSRF cookie not set",
 		Sentence: "The browser sent no CSRF cookie (with CSRF_USE_SESSIONS: its session holds no secret), so no token can match, and the request is answered with 403.",
-		Fix:      "Ask why the browser did not keep or send the cookie; CSRF_COOKIE_SECURE over http and cookies that are blocked are the usual reasons, and a page with the form that does not render the token, which is what sets the cookie.",
+		Fix:      "Ask why the browser did not keep or send the cookie: the usual reasons are CSRF_COOKIE_SECURE over http, cookies that are blocked, and a page whose form does not render the token, which is what sets the cookie.",
 		Scenario: `
 header Origin: https://shop.test
 visit POST https://shop.test/

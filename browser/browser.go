@@ -68,7 +68,8 @@ type Request struct { //nolint:recvcheck // the engine has pointers
 	// ReferrerPolicy is that of the last redirect on the way which had one; "" is the Initiator's.
 	ReferrerPolicy ReferrerPolicy
 
-	before *journey // nil before any redirect
+	before  *journey // nil before any redirect
+	asksFor string   // the method of the request whose Preflight it is; ""
 }
 
 // SecureConnection reports whether a browser counts the connection to u as secure, so that Secure

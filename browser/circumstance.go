@@ -146,7 +146,7 @@ load fetch https://shop.test/a
 	storeSameSiteCrossSite = rules.Add(rule.Rule{
 		ID:       "store-samesite-cross-site",
 		Source:   bis + ", section 5.7, step 18",
-		Sentence: "What another site embeds or fetches may set cookies with SameSite=None only; without SameSite is not that.",
+		Sentence: "What another site embeds or fetches may set cookies with SameSite=None only; a cookie without SameSite is refused as well, except by a browser that takes it for None.",
 		Fix:      "Set the cookie in a top-level page of its own site, or give it SameSite=None; Secure.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Secure; SameSite=Lax

@@ -92,7 +92,7 @@ func (c Cookie) String() string {
 	} else {
 		b.WriteString("Domain=")
 	}
-	b.WriteString(c.domain + "; Path=" + c.path)
+	b.WriteString(unfolded(c.domain) + "; Path=" + unfolded(c.path))
 	if c.secure {
 		b.WriteString("; Secure")
 	}
@@ -106,6 +106,18 @@ func (c Cookie) String() string {
 		b.WriteString("; partition=" + c.partition.String())
 	}
 	return b.String()
+}
+
+// unfolded takes the value of another cookie out of an attribute. A proxy that joins Set-Cookie lines with
+// commas makes the pair of the second a part of the last attribute of the first.
+func unfolded(attribute string) string {
+	parts := strings.Split(attribute, ",")
+	for i, part := range parts[1:] {
+		if name, _, pair := strings.Cut(part, "="); pair {
+			parts[i+1] = name + "=…"
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 // GoString is String, so that no way of printing shows the value.
@@ -139,9 +151,9 @@ func facts(t *target, c *Cookie) []rule.Fact {
 		{Name: "request-host", Value: t.host},
 		{Name: "request-path", Value: t.path},
 		{Name: "secure connection", Value: strconv.FormatBool(t.secure())},
-		{Name: "domain", Value: c.domain},
+		{Name: "domain", Value: unfolded(c.domain)},
 		{Name: "host-only-flag", Value: strconv.FormatBool(c.hostOnly)},
-		{Name: "path", Value: c.path},
+		{Name: "path", Value: unfolded(c.path)},
 		{Name: "secure-only-flag", Value: strconv.FormatBool(c.secure)},
 		{Name: "http-only-flag", Value: strconv.FormatBool(c.httpOnly)},
 		{Name: "same-site-flag", Value: c.sameSite.String()},

@@ -180,7 +180,7 @@ visit https://shop.test/a
 	})
 	sendHostOnly = rules.Add(rule.Rule{
 		ID:       "send-host-only",
-		Source:   bis + ", section 5.8.3, step 1",
+		Source:   bis + ", section 5.8.3, step 3",
 		Sentence: "The cookie was set without Domain, so only the host that set it gets it.",
 		Fix:      "Set the cookie with the Domain that both hosts share, or use one host.",
 		Scenario: `
@@ -191,9 +191,9 @@ visit https://www.shop.test/a
 	})
 	sendDomainMismatch = rules.Add(rule.Rule{
 		ID:       "send-domain-mismatch",
-		Source:   bis + ", section 5.8.3, step 1",
+		Source:   bis + ", section 5.8.3, step 3",
 		Sentence: "The host is neither the Domain of the cookie nor under it.",
-		Fix:      "Set the cookie with a Domain that both hosts share.",
+		Fix:      "Set the cookie with a Domain that both hosts are under, or use one host. Hosts that share no such name, as localhost and 127.0.0.1, share no cookies.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Domain=www.shop.test
 visit https://www.shop.test/a
@@ -202,7 +202,7 @@ visit https://shop.test/a
 	})
 	sendPath = rules.Add(rule.Rule{
 		ID:       "send-path",
-		Source:   bis + ", section 5.8.3, step 1",
+		Source:   bis + ", section 5.8.3, step 3",
 		Sentence: "The path of the request is neither the Path of the cookie nor under it; case counts.",
 		Fix:      "Set the cookie with Path=/, or with the folder that all its pages share.",
 		Scenario: `
@@ -213,9 +213,9 @@ visit https://shop.test/a
 	})
 	sendSecureOverHTTP = rules.Add(rule.Rule{
 		ID:       "send-secure-over-http",
-		Source:   bis + ", section 5.8.3, step 1",
+		Source:   bis + ", section 5.8.3, step 3",
 		Sentence: "A Secure cookie is not sent over a connection that is not secure.",
-		Fix:      "Use https in links and redirects; HSTS makes the browser do so by itself.",
+		Fix:      "Use https in links and redirects; HSTS makes the browser do so by itself. Without HTTPS only this machine counts as secure, as localhost or 127.0.0.1.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Secure
 visit https://shop.test/a

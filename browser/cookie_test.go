@@ -480,3 +480,24 @@ func BenchmarkStoreCookie(b *testing.B) {
 		br.StoreCookie(req, "sessionid=abc; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=1209600", start, nil)
 	}
 }
+
+// TestFoldedLinesKeepSecrets is about Set-Cookie lines that a proxy has joined with commas: the value of the
+// second cookie is in an attribute of the first, and is told no more than any other value.
+func TestFoldedLinesKeepSecrets(t *testing.T) {
+	const secret = "0123456789"
+	for _, line := range []string{
+		"a=1; Path=/x, sessionid=" + secret, "a=1; Domain=shop.test, b=2, sessionid=" + secret, "a=1; Path=/, " + "b=" + secret + ", c=" + secret,
+	} {
+		var b browser.Browser
+		var told []string
+		rec := rule.NewRecorder(func(v rule.Verdict) { told = append(told, fmt.Sprintf("%+v", v)) })
+		b.StoreCookie(visit(t, "https://shop.test/x"), line, start, rec)
+		b.StoreCookie(visit(t, "https://shop.test/x"), "a=; Max-Age=0", start, rec)
+		for _, c := range b.Cookies(start) {
+			told = append(told, c.String())
+		}
+		if text := strings.Join(told, "\n"); strings.Contains(text, secret) || !strings.Contains(text, "=…") {
+			t.Errorf("%q: %s", line, text)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/rule"
@@ -54,4 +55,31 @@ func ExampleTransport() {
 	// sessionid false store-secure-over-http
 	// /login not logged in
 	// /account not logged in
+}
+
+// A Jar takes the place of that of net/http/cookiejar in a test that is there already. That one keeps the
+// cookie of this login; a browser does not, and Watch says why.
+func ExampleJar() {
+	site := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Set-Cookie", "__Host-session=abc; Secure; SameSite=Lax")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer site.Close()
+
+	client := site.Client()
+	jar := &browser.Jar{Browser: &browser.Browser{}, Watch: func(v rule.Verdict) {
+		lacks, _ := v.Fact("lacks")
+		fmt.Println(v.Question, v.Subject, v.Yes, v.Rule, "lacks", lacks)
+	}}
+	client.Jar = jar
+	answer, err := client.Get(site.URL + "/login")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answer.Body.Close()
+	fmt.Println("kept:", len(jar.Browser.Cookies(time.Now())))
+	// Output:
+	// store cookie __Host-session false store-prefix-host lacks Path=/
+	// kept: 0
 }

@@ -108,8 +108,8 @@ func upgraded(r *http.Request, to *url.URL) *http.Response {
 }
 
 // A Jar is an [http.CookieJar] over a Browser. It knows of a request no more than its URL, and takes it for
-// one that a person typed; a Client hands it no line that net/http cannot read. [Transport] has neither
-// limit.
+// one that a person typed. A Client hands it no line that net/http cannot read, and writes a value with a
+// space or a comma in quotes. [Transport] has none of these limits.
 type Jar struct {
 	Browser *Browser             // required
 	Now     func() time.Time     // nil: time.Now
@@ -132,9 +132,21 @@ func (j *Jar) Cookies(u *url.URL) []*http.Cookie {
 	header := j.Browser.CookieHeader(Request{URL: u}, timeOf(j.Now), recorderOf(j.Watch))
 	var cookies []*http.Cookie
 	for _, p := range cookie.ParseHeader(header) {
-		cookies = append(cookies, &http.Cookie{Name: p.Name, Value: p.Value}) //nolint:gosec // one to be sent has no attributes
+		c := &http.Cookie{Name: p.Name, Value: p.Value} //nolint:gosec // one to be sent has no attributes
+		if inner, quoted := unquoted(p.Value); quoted {
+			c.Value, c.Quoted = inner, true // or else net/http drops the quotes
+		}
+		cookies = append(cookies, c)
 	}
 	return cookies
+}
+
+// unquoted takes a quote off each end of a value that has both.
+func unquoted(value string) (inner string, quoted bool) {
+	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
+		return value, false
+	}
+	return value[1 : len(value)-1], true
 }
 
 func timeOf(clock func() time.Time) time.Time {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,4 +138,75 @@ func TestJar(t *testing.T) {
 		t.Errorf("refused by %v, want %v", refused, want)
 	}
 	var _ http.CookieJar = jar
+}
+
+// TestJarKeepsQuotes holds that a quoted value goes back with its quotes, which are bytes of it.
+func TestJarKeepsQuotes(t *testing.T) {
+	jar := &browser.Jar{Browser: &browser.Browser{}}
+	u := visit(t, "https://shop.test/").URL
+	for _, line := range []string{`a="1"`, `b=""`, `c="`, `d=1`} {
+		jar.SetCookies(u, []*http.Cookie{{Raw: line}})
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range jar.Cookies(u)[:2] {
+		r.AddCookie(c)
+	}
+	if got, want := r.Header.Get("Cookie"), `a="1"; b=""`; got != want {
+		t.Errorf("Cookie: %s, want %s", got, want)
+	}
+}
+
+// TestTransportUpgradesForm holds that a form goes over https with its method and body, whatever HSTS
+// makes of its URL.
+func TestTransportUpgradesForm(t *testing.T) {
+	site := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		io.WriteString(w, r.Method+" "+string(body))
+	}))
+	defer site.Close()
+	base := site.Client().Transport.(*http.Transport).Clone()
+	base.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, site.Listener.Addr().String())
+	}
+	defer base.CloseIdleConnections()
+	b := &browser.Browser{}
+	b.PreloadHSTS(browser.HSTSHost{Host: "example.com"})
+	client := &http.Client{Transport: &browser.Transport{Browser: b, Base: base}}
+	answer, err := client.Post("http://example.com/pay", "application/x-www-form-urlencoded", strings.NewReader("amount=1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	if err != nil || string(got) != "POST amount=1" || answer.Request.URL.Scheme != "https" {
+		t.Errorf("%s got %q, error %v", answer.Request.URL, got, err)
+	}
+}
+
+// TestManyClients uses one Browser from many goroutines, by a Jar and by Transports. It is for -race.
+func TestManyClients(t *testing.T) {
+	b, base := &browser.Browser{}, mirror(t)
+	jar := &browser.Jar{Browser: b}
+	var all sync.WaitGroup
+	for i := range 8 {
+		client := &http.Client{Transport: &browser.Transport{Browser: b, Base: base}}
+		if i%2 == 0 {
+			client = &http.Client{Transport: base, Jar: jar}
+		}
+		all.Go(func() {
+			for range 5 {
+				for _, path := range []string{"/set", "/", "/clear"} {
+					get(t, client, t.Context(), "GET", "https://shop.test"+path)
+				}
+				b.State(time.Now())
+			}
+		})
+	}
+	all.Wait()
 }

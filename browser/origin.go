@@ -138,8 +138,8 @@ post https://shop.test/a amount=100
 	originNullRedirect = rules.Add(rule.Rule{
 		ID:       "origin-null-redirect",
 		Source:   fetchOrigin + " and section 2.2.5, redirect-taint",
-		Sentence: "A redirect of an origin that is not the page's led here, so the request says \"Origin: null\".",
-		Fix:      "Post to the URL where the form is handled, without a redirect on the way.",
+		Sentence: "A redirect of an origin that is not the page's led here, as also an upgrade of an http URL by HSTS does, so the request says \"Origin: null\".",
+		Fix:      "Post to the URL where the form is handled, with https in it, so that no redirect and no upgrade is on the way.",
 		Scenario: `
 from https://evil.test/
 visit PUT http://shop.test/a
@@ -285,6 +285,7 @@ func (req Request) ContextHeader(rec *rule.Recorder) []HeaderField {
 		}
 	}
 	add("Origin", req.Origin(rec))
+	add("Access-Control-Request-Method", req.asksFor)
 	if SecureConnection(req.URL) {
 		add("Sec-Fetch-Site", req.fetchSite())
 		add("Sec-Fetch-Mode", req.mode())

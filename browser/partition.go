@@ -35,8 +35,8 @@ load iframe https://shop.test/a
 	storeThirdPartyBlocked = rules.Add(rule.Rule{
 		ID:       "store-third-party-blocked",
 		Source:   bis + ", sections 5.3 and 7.1",
-		Sentence: "The site is not the one that the window shows, and this browser stores no cookies of third parties.",
-		Fix:      "Give the cookie Partitioned, if one for each top-level site will do; otherwise ask for the Storage Access API, or serve both from one site.",
+		Sentence: "The answer is a third party's: its site, which is the scheme and the registrable domain together, is not the one that the window shows, or a frame of another site is on the way to it; this browser stores no cookies of third parties.",
+		Fix:      "Give the cookie SameSite=None; Secure; Partitioned, if one for each top-level site will do; otherwise ask for the Storage Access API, or serve both from one site, and all over https.",
 		Scenario: `
 profile chromium blocked
 on /a send Set-Cookie: a=1; Secure; SameSite=None
@@ -47,8 +47,8 @@ load iframe https://shop.test/a
 	sendThirdPartyBlocked = rules.Add(rule.Rule{
 		ID:       "send-third-party-blocked",
 		Source:   bis + ", section 7.1",
-		Sentence: "The site is not the one that the window shows, and this browser sends no cookies to third parties.",
-		Fix:      "Give the cookie Partitioned, if one for each top-level site will do; otherwise ask for the Storage Access API, or serve both from one site.",
+		Sentence: "The request goes to a third party: its site, which is the scheme and the registrable domain together, is not the one that the window shows, or a frame of another site is on the way to it; this browser sends no cookies to third parties.",
+		Fix:      "Give the cookie SameSite=None; Secure; Partitioned, if one for each top-level site will do; otherwise ask for the Storage Access API, or serve both from one site, and all over https.",
 		Scenario: `
 profile chromium blocked
 on /a send Set-Cookie: a=1; Secure; SameSite=None

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep/cookie"
+	"github.com/lockstep-http/lockstep/rule"
 )
 
 // A Profile is in what a browser differs from RFC 6265bis-22. The zero Profile is that document
@@ -15,6 +16,7 @@ type Profile struct { //nolint:recvcheck // the engine has pointers
 	name string // "" is rfc6265bis
 
 	// How a line is read.
+	dialect         cookie.Dialect
 	namesTokens     bool // "token" is a cookie with that name and no value, not a nameless one
 	refusesNameless bool // "=value" is refused
 	refusesLooks    bool // "=a=b" is refused
@@ -81,7 +83,7 @@ func ParseThirdParty(word string) (ThirdParty, bool) {
 // Chromium returns the profile of Chromium 156, in which third-party cookies are allowed as in Chrome.
 func Chromium() Profile {
 	return Profile{
-		name: "chromium", refusesLooks: true, refusesTabs: true, readsIDN: true, httpPrefixes: true, partitions: true,
+		name: "chromium", dialect: cookie.Dialect{SignedMaxAge: true, EarlyDates: true, LastExpiry: true}, refusesLooks: true, refusesTabs: true, readsIDN: true, httpPrefixes: true, partitions: true,
 		renewal: renewedByValue, laxAllowUnsafe: laxAllowUnsafe,
 	}
 }
@@ -101,6 +103,7 @@ func Firefox() Profile {
 func Curl() Profile {
 	return Profile{
 		name: "curl", namesTokens: false, refusesNameless: true, renewal: renewedAlways, noPages: true, localhostOnly: true,
+		redirectRequests: 51,
 	}
 }
 
@@ -138,6 +141,10 @@ func (p Profile) WithThirdParty(policy ThirdParty) Profile {
 // ThirdParty returns the policy about third parties.
 func (p Profile) ThirdParty() ThirdParty { return p.thirdParty }
 
+// ShowsPages reports whether a browser of the profile shows pages. Where none are shown, as by curl, no
+// request comes from a page, and no script asks for cookies.
+func (p Profile) ShowsPages() bool { return !p.noPages }
+
 // Chain returns a [Chain] for a visit by a browser of this profile.
 func (p Profile) Chain() Chain { return Chain{max: p.redirectRequests} }
 
@@ -149,7 +156,7 @@ func (p *Profile) read(line string, t *target) cookie.Line {
 	if p.namesTokens {
 		line = withEquals(line)
 	}
-	l := cookie.Parse(line)
+	l := p.dialect.Parse(line)
 	if p.readsIDN && l.Domain != "" {
 		if host, err := cookie.CanonicalHost(l.Domain); err == nil && !isASCII(l.Domain) {
 			l.Domain = host
@@ -159,6 +166,16 @@ func (p *Profile) read(line string, t *target) cookie.Line {
 		l.Path = "/"
 	}
 	return l
+}
+
+// problems are what a line is refused for whoever sends it: those of package cookie, except that where
+// SameSite means nothing, None needs no Secure.
+func (p *Profile) problems(l *cookie.Line, host string) []rule.ID {
+	problems := l.Problems(host)
+	if p.noPages {
+		problems = slices.DeleteFunc(problems, func(id rule.ID) bool { return id == storeNoneNotSecure })
+	}
+	return problems
 }
 
 // withEquals puts an equals sign behind a line, or the part before its attributes, that has none.

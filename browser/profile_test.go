@@ -22,6 +22,12 @@ type profileCase struct {
 func TestProfiles(t *testing.T) {
 	const shop = "https://shop.test/"
 	for _, c := range []profileCase{
+		{"a Max-Age with a plus sign", shop, "a=1; Max-Age=+60", "a=1", "", "a=1", "a=1"},
+		{"the same, of more than an hour", shop, "a=1; Max-Age=+7200", "a=1", "a=1", "a=1", "a=1"},
+		{"a date before 1601", shop, "a=1; Expires=01 Jan 1600 00:00:00", "a=1", "!store-delete-missed", "a=1", "a=1"},
+		{"a last Max-Age that cannot be read", shop, "a=1; Max-Age=60; Max-Age=-", "", "a=1", "", ""},
+		{"a last Expires that cannot be read", shop, "a=1; Expires=01 Jan 1970 00:00:00; Expires=never", "!store-delete-missed", "a=1", "!store-delete-missed", "!store-delete-missed"},
+		{"a last Max-Age that cannot be read, and Expires", shop, "a=1; Max-Age=7200; Expires=01 Jan 1970 00:00:00; Max-Age=", "a=1", "!store-delete-missed", "a=1", "a=1"},
 		{"a plain cookie", shop, "a=1", "a=1", "a=1", "a=1", "a=1"},
 		{"no equals sign", shop, "foo; Path=/", "foo", "foo", "foo=", "!store-nameless"},
 		{"no name", shop, "=foo", "foo", "foo", "!store-nameless", "!store-nameless"},
@@ -275,7 +281,7 @@ func TestPartitions(t *testing.T) {
 
 // TestRedirectLimits counts the requests of a visit that never ends.
 func TestRedirectLimits(t *testing.T) {
-	for name, want := range map[string]int{"rfc6265bis": 20, "chromium": 20, "firefox": 21} {
+	for name, want := range map[string]int{"rfc6265bis": 20, "chromium": 20, "firefox": 21, "curl": 51} {
 		p, _ := browser.ProfileNamed(name)
 		chain, req, asked := p.Chain(), visit(t, "https://shop.test/0"), 1
 		for {

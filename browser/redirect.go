@@ -70,7 +70,7 @@ visit http://shop.test/a
 	followTooMany = rules.Add(rule.Rule{
 		ID:       "follow-too-many",
 		Source:   "Chromium, as observed; Fetch standard, HTTP-redirect fetch, step 7",
-		Sentence: "The visit has made as many requests as a browser makes, and the last was redirected again.",
+		Sentence: "The visit has made as many requests as a browser makes, which are 20, in Firefox 21 and in curl 51, and the last was redirected again.",
 		Fix:      "Redirect to the final URL at once instead of from one URL to the next.",
 		Scenario: scenarioOfManyRedirects(),
 	})

@@ -17,9 +17,9 @@ const laxAllowUnsafe = 2 * time.Minute
 var (
 	sendSameSiteStrict = rules.Add(rule.Rule{
 		ID:       "send-samesite-strict",
-		Source:   bis + ", sections 5.2 and 5.8.3, step 1",
+		Source:   bis + ", sections 5.2 and 5.8.3, step 3",
 		Sentence: "Another site led here, and a SameSite=Strict cookie goes along only with what its own site asks for.",
-		Fix:      "Nothing, if links from elsewhere may arrive logged out; otherwise SameSite=Lax, which goes along with links. The same name under http is another site.",
+		Fix:      "Nothing, if links from elsewhere may arrive logged out; otherwise SameSite=Lax, which goes along with links. If the page is of the same name, it came over http, which most browsers take for another site: serve both over https.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Secure; SameSite=Strict
 visit https://shop.test/a
@@ -29,9 +29,9 @@ visit https://shop.test/a
 	})
 	sendSameSiteLax = rules.Add(rule.Rule{
 		ID:       "send-samesite-lax",
-		Source:   bis + ", sections 5.2, 5.6.7.1 and 5.8.3, step 1",
+		Source:   bis + ", sections 5.2, 5.6.7.1 and 5.8.3, step 3",
 		Sentence: "Another site asked for this other than by a link, such as by POST or as an image, a frame or a fetch of its page, and a SameSite=Lax cookie goes along only with its links.",
-		Fix:      "Nothing, against forged requests; when another site has to post here, fetch or frame this with the cookie, SameSite=None; Secure and a check of your own.",
+		Fix:      "Nothing, against forged requests. When another site has to post here, or to fetch or frame this, with the cookie: SameSite=None; Secure and a check of your own. If the page is of the same name, it came over http, which most browsers take for another site: serve both over https.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Secure; SameSite=Lax
 visit https://shop.test/a
@@ -41,12 +41,13 @@ post https://shop.test/a amount=100
 	})
 	sendSameSiteDefaultLax = rules.Add(rule.Rule{
 		ID:       "send-samesite-default-lax",
-		Source:   bis + ", sections 5.2, 5.6.7.1 and 5.8.3, step 1",
+		Source:   bis + ", sections 5.2, 5.6.7.1 and 5.8.3, step 3",
 		Sentence: "Another site asked for this other than by a link, such as by POST or as an image, a frame or a fetch of its page, and a cookie without SameSite counts as Lax.",
-		Fix:      "Give the cookie the SameSite that is meant: not every browser has this default.",
+		Fix:      "Say what is meant, as not every browser has this default: SameSite=Lax against forged requests, or, when another site has to post here, or to fetch or frame this, with the cookie, SameSite=None; Secure and a check of your own.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Secure
 visit https://shop.test/a
+wait 2m
 from https://evil.test/
 post https://shop.test/a amount=100
 `,

@@ -46,7 +46,7 @@ func scriptRequest(d *Document) Request {
 var (
 	readHttpOnly = rules.Add(rule.Rule{
 		ID:       "read-httponly",
-		Source:   bis + ", section 5.8.3, step 1",
+		Source:   bis + ", section 5.8.3, step 3",
 		Sentence: "An HttpOnly cookie is hidden from scripts.",
 		Fix:      "Nothing, for a session's; a cookie that a script is to read, such as a CSRF token's, goes without HttpOnly.",
 		Scenario: `

@@ -84,7 +84,8 @@ func (b *Browser) State(now time.Time) State {
 
 // Restore makes the browser remember s, and beside it only what came with it, as of now. What has expired by then is left out,
 // and times that no browser would have given are brought to those that it would. The error is a
-// [*StateError] about what no line could have made a browser store; then the browser is as it was.
+// [*StateError] about what no line could have made a browser of this profile store; then the browser is as
+// it was.
 func (b *Browser) Restore(s State, now time.Time) error {
 	var (
 		cookies cookieStore
@@ -92,7 +93,7 @@ func (b *Browser) Restore(s State, now time.Time) error {
 	)
 	for i := range s.Cookies {
 		c := &s.Cookies[i]
-		if field, problem := c.problem(); problem != "" {
+		if field, problem := c.problem(&b.Profile); problem != "" {
 			return &StateError{Cookie: i + 1, Field: field, Problem: problem}
 		}
 		k := c.cookie(now)
@@ -143,8 +144,9 @@ func (c *SavedCookie) cookie(now time.Time) Cookie {
 	return k
 }
 
-// problem returns why no line could have made a browser store c, and in which field; "" when one could.
-func (c *SavedCookie) problem() (field, problem string) {
+// problem returns why no line could have made a browser store c, and in which field; "" when one could. What
+// a profile refuses beyond the standard is let be: the browser may have had another one before.
+func (c *SavedCookie) problem(p *Profile) (field, problem string) {
 	if host, err := cookie.CanonicalHost(c.Domain); err != nil || host != c.Domain {
 		return "Domain", fmt.Sprintf("%q is no canonical host", c.Domain)
 	}
@@ -154,13 +156,13 @@ func (c *SavedCookie) problem() (field, problem string) {
 	if c.SameSite < cookie.SameSiteDefault || c.SameSite > cookie.SameSiteStrict {
 		return "SameSite", "it is none of Default, None, Lax and Strict"
 	}
-	if p := c.Partition; p != (SavedPartition{}) && p.Site != opaqueSite {
-		if host, err := cookie.CanonicalHost(p.Site); err != nil || host != p.Site {
-			return "Partition", fmt.Sprintf("%q is no site", p.Site)
+	if k := c.Partition; k != (SavedPartition{}) && k.Site != opaqueSite {
+		if host, err := cookie.CanonicalHost(k.Site); err != nil || host != k.Site {
+			return "Partition", fmt.Sprintf("%q is no site", k.Site)
 		}
 	}
 	l := cookie.Parse(c.line())
-	switch problems := l.Problems(c.Domain); {
+	switch problems := p.problems(&l, c.Domain); {
 	case len(problems) > 0:
 		return "", "a browser refuses it, by " + string(problems[0])
 	case l.Name != c.Name:

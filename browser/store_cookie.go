@@ -102,14 +102,11 @@ func (b *Browser) decide(r *receipt) rule.Verdict {
 
 // refusals returns every rule by which the line is refused, in the order of the draft.
 func (b *Browser) refusals(r *receipt, c *Cookie) []rule.ID {
-	problems := r.line.Problems(r.target.host)
+	problems := r.profile.problems(r.line, r.target.host)
 	if r.watched {
 		for _, p := range problems {
 			r.facts = append(r.facts, r.line.Explain(p, r.target.host)...)
 		}
-	}
-	if r.profile.noPages {
-		problems = slices.DeleteFunc(problems, func(p rule.ID) bool { return p == storeNoneNotSecure })
 	}
 	for i := range storeChecks {
 		if storeChecks[i].fails(b, r, c) {
@@ -151,7 +148,7 @@ var storeSecureOverHTTP = rules.Add(rule.Rule{
 	ID:       "store-secure-over-http",
 	Source:   bis + ", section 5.7, step 13",
 	Sentence: "A cookie with Secure is refused when it comes over a connection that is not secure.",
-	Fix:      "Set the cookie over HTTPS; redirect to HTTPS before anything sets cookies.",
+	Fix:      "Set the cookie over HTTPS; redirect to HTTPS before anything sets cookies. Without HTTPS only this machine counts as secure, as localhost or 127.0.0.1: no other address, and no name of a local network.",
 	Scenario: `
 set SECURE_SSL_REDIRECT=False
 on /a app plain
@@ -241,7 +238,7 @@ visit https://shop.test/b
 		ID:       "store-delete-missed",
 		Source:   bis + ", section 5.7, steps 23 and 24",
 		Sentence: "The line has expired, but no cookie with the same name, domain and path is stored: nothing is deleted.",
-		Fix:      "Delete a cookie with the Domain, or none, and the Path with which it was set.",
+		Fix:      "Delete a cookie with the Domain, or none, and the Path with which it was set, and with Partitioned if it had that; the survivor that is named tells them.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Path=/account
 on /b send Set-Cookie: a=; Path=/; Max-Age=0
@@ -332,7 +329,7 @@ visit https://shop.test/a
 	notePublicSuffixHost = rules.Add(rule.Rule{
 		ID:       "note-public-suffix-host",
 		Source:   bis + ", section 5.7, step 9",
-		Sentence: "Domain is the host itself, which is a public suffix: it is ignored, and the cookie is host-only.",
+		Sentence: "Domain is the host itself, which is a public suffix or an address: it is ignored, and the cookie is host-only.",
 		Fix:      "Leave Domain out.",
 		Scenario: `
 on /a send Set-Cookie: a=1; Domain=github.io
@@ -351,10 +348,10 @@ visit https://shop.test/shop/cart
 	})
 	noteLoopbackSecure = rules.Add(rule.Rule{
 		ID:     "note-loopback-secure",
-		Source: "Secure Contexts, section 3.1; " + bis + ", sections 5.7, step 13, and 5.8.3, step 1",
+		Source: "Secure Contexts, section 3.1; " + bis + ", sections 5.7, step 13, and 5.8.3, step 3",
 		Sentence: "The connection has no TLS and counts as secure only because the host is this machine: with another host " +
 			"the Secure cookie would stay behind.",
-		Fix: "Try with HTTPS, or under a name that is not localhost, to see what visitors get.",
+		Fix: "Try with HTTPS, or under a name that is not localhost, to see what visitors get. Safari makes no such exception: for it use HTTPS here too.",
 		Scenario: `
 set SECURE_SSL_REDIRECT=False
 on /a send Set-Cookie: a=1; Secure

@@ -14,16 +14,19 @@ const earliestYear = 1601
 // false when a part is missing or there is no such date.
 //
 // RFC 6265bis-22, section 5.1.1.
-func ParseDate(s string) (time.Time, bool) {
+func ParseDate(s string) (time.Time, bool) { return parseDate(s, earliestYear) }
+
+// parseDate is ParseDate with another first year.
+func parseDate(s string, earliest int) (time.Time, bool) {
 	var d dateParts
 	if d.takeHTTPDate(s) {
-		return d.time()
+		return d.time(earliest)
 	}
 	d = dateParts{}
 	for token := range strings.FieldsFuncSeq(s, isDateDelimiter) {
 		d.take(token)
 	}
-	return d.time()
+	return d.time(earliest)
 }
 
 // takeHTTPDate reads "Sun, 06 Nov 1994 08:49:37 GMT", which is what servers send, in a fraction of
@@ -103,12 +106,12 @@ func (d *dateParts) takeTime(token string) bool {
 	return true
 }
 
-// time returns the date, or false when it is not complete or does not exist.
-func (d *dateParts) time() (time.Time, bool) {
+// time returns the date, or false when it is not complete, is before the earliest year or does not exist.
+func (d *dateParts) time(earliest int) (time.Time, bool) {
 	if !d.foundTime || !d.foundDay || !d.foundMonth || !d.foundYear {
 		return time.Time{}, false
 	}
-	if d.year < earliestYear || d.hour > 23 || d.minute > 59 || d.second > 59 {
+	if d.year < earliest || d.hour > 23 || d.minute > 59 || d.second > 59 {
 		return time.Time{}, false
 	}
 	t := time.Date(d.year, d.month, d.day, d.hour, d.minute, d.second, 0, time.UTC)

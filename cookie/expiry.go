@@ -29,9 +29,13 @@ visit https://shop.test/a
 
 // readMaxAge reads Max-Age. The last valid one counts.
 func (l *Line) readMaxAge(value string) (Effect, rule.ID) {
+	if rest, found := strings.CutPrefix(value, "+"); found && l.dialect.SignedMaxAge && isDigits(rest) {
+		value = rest
+	}
 	digits := strings.TrimPrefix(value, "-")
 	if !isDigits(digits) {
-		return Ignored, noteMaxAgeInvalid
+		l.HasMaxAge = l.HasMaxAge && !l.dialect.LastExpiry
+		return l.unread(), noteMaxAgeInvalid
 	}
 	l.HasMaxAge = true
 	seconds, err := strconv.ParseInt(value, 10, 64)
@@ -59,12 +63,32 @@ visit https://shop.test/a
 
 // readExpires reads Expires. The last valid one counts.
 func (l *Line) readExpires(value string) (Effect, rule.ID) {
-	t, ok := ParseDate(value)
+	t, ok := parseDate(value, l.earliest())
 	if !ok {
-		return Ignored, noteExpiresUnparsable
+		if l.dialect.LastExpiry {
+			l.Expires = time.Time{}
+		}
+		return l.unread(), noteExpiresUnparsable
 	}
 	l.Expires = t
 	return Applied, ""
+}
+
+// earliest is the first year that an Expires may have.
+func (l *Line) earliest() int {
+	if l.dialect.EarlyDates {
+		return 0
+	}
+	return earliestYear
+}
+
+// unread is what becomes of a Max-Age or an Expires that cannot be read: where the last one counts, it
+// takes the place of an earlier one.
+func (l *Line) unread() Effect {
+	if l.dialect.LastExpiry {
+		return Applied
+	}
+	return Ignored
 }
 
 var noteLifetimeCapped = rules.Add(rule.Rule{

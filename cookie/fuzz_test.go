@@ -14,7 +14,7 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, line := range []string{
 		"", "=", "token", "a=1; Path=/; Secure; HttpOnly; SameSite=None; Max-Age=5; Domain=.shop.test",
-		`a="1;2"; Expires=Thu, 01 Jan 2026 00:00:00 GMT; Secure=false`, "__Host-a=1; Domain=[::1]", "a=\xff\x01; Domain=\u212a.test",
+		`a="1;2"; Expires=Thu, 01 Jan 2026 00:00:00 GMT; Secure=false`, "a=1; Max-Age=+5; Max-Age=; Expires=1 Jan 1600 0:0:0; Expires=", "__Host-a=1; Domain=[::1]", "a=\xff\x01; Domain=\u212a.test",
 	} {
 		f.Add(line, "shop.test")
 	}
@@ -26,8 +26,15 @@ func FuzzParse(f *testing.F) {
 		if l.Path != "" && l.Path[0] != '/' || len(l.Path) > cookie.MaxAttribute || len(l.Domain) > cookie.MaxAttribute {
 			t.Errorf("path %q, domain %q", l.Path, l.Domain)
 		}
-		if at, persistent := l.Expiry(now); persistent && at.After(now.Add(cookie.MaxLifetime)) || !persistent && !at.IsZero() {
-			t.Errorf("expires %v, persistent %t", at, persistent)
+		inDialect := cookie.Dialect{SignedMaxAge: true, EarlyDates: true, LastExpiry: true}.Parse(line)
+		for _, l := range []cookie.Line{l, inDialect} {
+			if at, persistent := l.Expiry(now); persistent && at.After(now.Add(cookie.MaxLifetime)) || !persistent && !at.IsZero() {
+				t.Errorf("expires %v, persistent %t", at, persistent)
+			}
+		}
+		inDialect.HasMaxAge, inDialect.MaxAge, inDialect.Expires = l.HasMaxAge, l.MaxAge, l.Expires
+		if a, b := show(l), show(inDialect); a != b {
+			t.Errorf("a dialect of expiry reads %q as %q, not as %q", line, b, a)
 		}
 		for _, p := range l.Problems(host) {
 			l.Explain(p, host)

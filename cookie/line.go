@@ -80,6 +80,7 @@ type Line struct { //nolint:recvcheck // the methods with a pointer build it
 
 	Notes []rule.ID // what a person should know, each once, in the order of the line
 
+	dialect Dialect
 	control int // where the first control character is, counted from 1; 0 without one
 }
 
@@ -156,8 +157,18 @@ visit https://shop.test/a
 // refusable is remembered for [Line.Problems].
 //
 // RFC 6265bis-22, section 5.6.
-func Parse(line string) Line {
-	l := Line{control: 1 + indexControl(line)}
+func Parse(line string) Line { return Dialect{}.Parse(line) }
+
+// A Dialect is in what a browser reads lines otherwise than RFC 6265bis. The zero Dialect is that document.
+type Dialect struct {
+	SignedMaxAge bool // a Max-Age may begin with a plus sign
+	EarlyDates   bool // a date before 1601 is one, so that the line deletes the cookie
+	LastExpiry   bool // of several Max-Age, or several Expires, the last counts, also when it cannot be read
+}
+
+// Parse is [Parse] in this dialect.
+func (d Dialect) Parse(line string) Line {
+	l := Line{dialect: d, control: 1 + indexControl(line)}
 	pair, rest, more := strings.Cut(line, ";")
 	name, value, ok := strings.Cut(pair, "=")
 	if !ok {

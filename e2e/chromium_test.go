@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/storage"
@@ -128,6 +129,7 @@ type navigation struct {
 	sent      []*network.EventRequestWillBeSentExtraInfo
 	received  []*network.EventResponseReceivedExtraInfo
 	over      bool
+	failed    string // how it failed; ""
 }
 
 func newTab(chromium context.Context, t *testing.T, cache bool) *tab {
@@ -167,7 +169,10 @@ func (p *tab) hear(event any) {
 	case *network.EventLoadingFinished:
 		p.of(e.RequestID).over = true
 	case *network.EventLoadingFailed:
-		p.of(e.RequestID).over = true
+		n := p.of(e.RequestID)
+		n.over, n.failed = true, e.ErrorText
+	case *fetch.EventRequestPaused:
+		go p.fulfill(e)
 	}
 }
 

@@ -19,12 +19,22 @@
 //
 // # Tours that are new each time
 //
-// A generated tour is three documents of two sites, over http and https, and what they fetch, show and
-// frame, with Set-Cookie lines that nobody thought of. Chromium makes it, and its protocol tells which
-// cookies went along, which stayed behind or were refused and why, and what is stored: the chromium
-// profile of package browser has to say the same of each. A run judges some 600 lines; it prints its seed,
-// and LOCKSTEP_TEST_SEED repeats it. The kinds of difference that are known have their reasons in
-// testdata/generated.json.
+// A generated tour is four documents of two sites, over http and https, and what they fetch, show and
+// frame, frames within frames, scripts that use document.cookie, redirects over both sites and known HSTS
+// hosts, with Set-Cookie lines that nobody thought of, and third parties blocked or not. Chromium makes it,
+// and its protocol tells which cookies went along, which stayed behind or were refused and why, and what
+// is stored: the chromium profile of package browser has to say the same of each, and of Origin, Referer
+// and Sec-Fetch. A run judges some 500 requests and 1,000 lines. It prints its seed, by which it is
+// repeated, and of which -run takes one tour:
+//
+//	LOCKSTEP_TEST_SEED=1478169822848080048 go test -run TestGenerated/18 -v .
+//
+// The kinds of difference that are known have their reasons in testdata/generated.json.
+//
+// # The 25 questions
+//
+// Chromium does what the scenarios of examples/questions have our browser do, at the scenario's own site,
+// and each step is compared. What it cannot confirm is in testdata/questions.json, by question and cause.
 //
 // # One site, two halves
 //

@@ -1,12 +1,12 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,7 +48,7 @@ func TestGenerated(t *testing.T) {
 	var h http.Handler = &sights
 	s.site.Store(&h)
 	// Frames of other sites in one process with their page: else each would be a target of its own, to be listened to.
-	chromium := startChromium(t, path, s, chromedp.Flag("disable-site-isolation-trials", true))
+	chromium := startChromium(t, path, s, chromedp.Flag("disable-site-isolation-trials", true), chromedp.UserDataDir(allowsThirdParties(t)))
 	w := newWitness(chromium, t)
 	j := &generatedJudge{known: readKnown(t), used: map[string]int{}}
 	ran := 0
@@ -58,7 +58,8 @@ func TestGenerated(t *testing.T) {
 			j.tour(t, newTour(seed, number), w, &sights)
 		})
 	}
-	t.Logf("%d lines, %d refused by both; %d cookies sent, %d kept back by both; %d stores compared; differences %v", j.lines, j.refused, j.sent, j.kept, j.stores, j.used)
+	t.Logf("%d requests, %d of them redirected and %d upgraded; %d lines, %d refused by both; %d cookies sent, %d kept back by both; %d times document.cookie; %d stores compared; differences %v",
+		j.requests, j.redirected, j.upgraded, j.lines, j.refused, j.sent, j.kept, j.read, j.stores, j.used)
 	if ran < tours || t.Failed() {
 		return // what was not met may be in a tour that was not made
 	}
@@ -98,7 +99,7 @@ func readKnown(t *testing.T) map[string]string {
 // A sight is a request as it arrived.
 type sight struct {
 	at     time.Time
-	cookie string
+	header http.Header
 }
 
 // sights is the site of every tour: it answers errands and notes what arrived.
@@ -134,61 +135,74 @@ func (s *sights) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	s.seen[id] = sight{time.Now(), strings.Join(r.Header["Cookie"], "; ")}
-	w.Header()["Set-Cookie"] = e.lines
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprint(w, "<!doctype html><link rel=icon href='data:,'>")
-	if e.child != nil {
-		fmt.Fprintf(w, "<img src=%q>", e.child.url)
+	s.seen[id] = sight{time.Now(), r.Header.Clone()}
+	h := w.Header()
+	h["Set-Cookie"] = e.lines
+	h.Set("Cache-Control", "no-store")
+	if e.hsts != "" {
+		h.Set("Strict-Transport-Security", e.hsts)
 	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+	}
+	if e.next != nil {
+		h.Set("Location", e.next.url)
+		w.WriteHeader(e.status)
+		return
+	}
+	if !slices.Contains(documents, e.kind) {
+		h.Set("Content-Type", map[string]string{"script": "text/javascript", "image": "image/gif"}[e.kind])
+		return
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	fmt.Fprint(w, "<!doctype html><meta charset=utf-8><link rel=icon href='data:,'>", e.inline())
 }
 
-// A witness is a tab of Chromium, with what it told of each errand.
-type witness struct {
-	ctx context.Context
-
-	mu       sync.Mutex
-	ids      map[network.RequestID]int
-	sent     map[network.RequestID]*network.EventRequestWillBeSentExtraInfo
-	received map[network.RequestID]*network.EventResponseReceivedExtraInfo
+// inline is the script of a document: that of the window keeps what those in frames tell it.
+func (e *errand) inline() string {
+	if e.kind != "iframe" {
+		return `<script>const told = {}; addEventListener("message", e => told[e.data[0]] = e.data[1])</script>`
+	}
+	script := ""
+	if e.script != nil {
+		script = "document.cookie = " + quoted(*e.script) + ";"
+	}
+	script += fmt.Sprintf(`top.postMessage([%d, document.cookie], "*");`, e.id)
+	if c := e.child; c != nil {
+		script += fmt.Sprintf(`const c = document.createElement(%q); c.src = %q; document.documentElement.append(c);`, tags[c.kind], c.url)
+	}
+	return "<script>" + script + "</script>"
 }
+
+// tags are the elements by which documents ask.
+var tags = map[string]string{"image": "img", "iframe": "iframe", "script": "script"}
+
+// quoted is text as a script has it.
+func quoted(text string) string {
+	data, _ := json.Marshal(text)
+	return string(data)
+}
+
+// A witness is a tab of Chromium that is asked about errands.
+type witness struct{ *tab }
 
 func newWitness(chromium context.Context, t *testing.T) *witness {
 	t.Helper()
-	w := &witness{
-		ids:      map[network.RequestID]int{},
-		sent:     map[network.RequestID]*network.EventRequestWillBeSentExtraInfo{},
-		received: map[network.RequestID]*network.EventResponseReceivedExtraInfo{},
-	}
-	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(w.hear))
-	t.Cleanup(cancel)
-	w.ctx = ctx
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return &witness{newTab(chromium, t, false)}
 }
 
-func (w *witness) hear(event any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch e := event.(type) {
-	case *network.EventRequestWillBeSent:
-		if u, err := url.Parse(e.Request.URL); err == nil {
-			if id, err := strconv.Atoi(u.Query().Get("n")); err == nil {
-				w.ids[e.RequestID] = id
-			}
-		}
-	case *network.EventRequestWillBeSentExtraInfo:
-		w.sent[e.RequestID] = e
-	case *network.EventResponseReceivedExtraInfo:
-		w.received[e.RequestID] = e
+// blocks has it block cookies of third parties, or not.
+func (w *witness) blocks(ctx context.Context, t *testing.T, blocks bool) {
+	t.Helper()
+	if _, err := chromedp.Call(ctx, network.SetCookieControls, network.SetCookieControlsParams{EnableThirdPartyCookieRestriction: blocks}); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // told is what Chromium said of an errand.
 type told struct {
+	upgraded bool
 	sent     *network.EventRequestWillBeSentExtraInfo
 	received *network.EventResponseReceivedExtraInfo
 }
@@ -208,22 +222,28 @@ func (w *witness) about(ctx context.Context, t *testing.T, e *errand) told {
 	}
 }
 
-func (w *witness) heard(id int) (told, bool) {
+func (w *witness) heard(id int) (all told, ok bool) {
+	mark := fmt.Sprintf("?n=%d", id)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for request, of := range w.ids {
-		if of == id {
-			all := told{w.sent[request], w.received[request]}
-			return all, all.sent != nil && all.received != nil
+	for _, n := range w.requests {
+		if !slices.ContainsFunc(n.urls, func(u string) bool { return strings.HasSuffix(u, mark) }) || !n.allTold() {
+			continue
 		}
+		for _, h := range n.told() {
+			if strings.HasSuffix(h.url, mark) {
+				all.upgraded = all.upgraded || h.status == upgraded
+				all.sent, all.received = h.sent, h.received
+			}
+		}
+		return all, all.sent != nil
 	}
 	return told{}, false
 }
 
-// make has Chromium do a leg, and waits until the last of its requests is answered.
-func (w *witness) make(ctx context.Context, t *testing.T, l *leg) {
+// arrive has Chromium go to the document of a leg.
+func (w *witness) arrive(ctx context.Context, t *testing.T, e *errand) {
 	t.Helper()
-	e := &l.arrival
 	switch e.kind {
 	case "typed":
 		r, err := chromedp.Call(ctx, page.Navigate, page.NavigateParams{URL: e.url})
@@ -231,54 +251,11 @@ func (w *witness) make(ctx context.Context, t *testing.T, l *leg) {
 			t.Fatalf("visiting %s: %v %s", e.url, err, r.ErrorText)
 		}
 	case "link":
-		w.script(ctx, t, fmt.Sprintf(`{const a = document.createElement("a"); a.href = %q; document.documentElement.append(a); a.click(); true}`, e.url))
+		clickIn(ctx, t, fmt.Sprintf(`{const a = document.createElement("a"); a.href = %q; document.documentElement.append(a); a.click(); true}`, e.url))
 	case "form":
-		w.script(ctx, t, fmt.Sprintf(`{const f = document.createElement("form"); f.method = "post"; f.action = %q; document.documentElement.append(f); f.submit(); true}`, e.url))
+		clickIn(ctx, t, fmt.Sprintf(`{const f = document.createElement("form"); f.method = "post"; f.action = %q; document.documentElement.append(f); f.submit(); true}`, e.url))
 	}
-	w.arrive(ctx, t, e)
-	var calls []string
-	for i := range l.within {
-		calls = append(calls, l.within[i].call())
-	}
-	w.script(ctx, t, fmt.Sprintf(loads, strings.Join(calls, "\n")))
-}
-
-// loads is a script that makes requests one after the other; each is over when its answer is there.
-const loads = `(async () => {
-	const element = (name, url) => new Promise(done => {
-		const e = document.createElement(name); e.onload = e.onerror = done; e.src = url; document.documentElement.append(e);
-	});
-	%s
-	return true;
-})()`
-
-// call is the part of the script that makes the request.
-func (e *errand) call() string {
-	switch e.kind {
-	case "image":
-		return fmt.Sprintf(`await element("img", %q);`, e.url)
-	case "iframe":
-		return fmt.Sprintf(`await element("iframe", %q);`, e.url)
-	}
-	mode := browser.CredentialsSameOrigin
-	if e.credentials != browser.CredentialsDefault {
-		mode = e.credentials
-	}
-	return fmt.Sprintf(`await fetch(%q, {mode: "no-cors", credentials: %q}).catch(() => {});`, e.url, mode)
-}
-
-func (w *witness) script(ctx context.Context, t *testing.T, text string) {
-	t.Helper()
-	r, err := chromedp.Call(ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: text, AwaitPromise: new(true), UserGesture: new(true)})
-	if err != nil || r.ExceptionDetails != nil {
-		t.Fatalf("%s: %v %v", text, err, r)
-	}
-}
-
-// arrive waits until the document of e is there.
-func (w *witness) arrive(ctx context.Context, t *testing.T, e *errand) {
-	t.Helper()
-	want := fmt.Sprintf(`location.search === "?n=%d" && document.readyState === "complete"`, e.id)
+	want := fmt.Sprintf(`location.search === "?n=%d" && document.readyState === "complete"`, e.last().id)
 	for {
 		r, err := chromedp.Call(ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: want, ReturnByValue: new(true)})
 		if err == nil && string(r.Result.Value) == "true" { // between two documents there is an error
@@ -286,10 +263,62 @@ func (w *witness) arrive(ctx context.Context, t *testing.T, e *errand) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("Chromium did not get to %s: %v", e.url, context.Cause(ctx))
+			t.Fatalf("Chromium did not get to %s: %v", e.last().url, context.Cause(ctx))
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// within has the document that is shown do one thing after the other, and returns what its scripts and
+// those of its frames read from document.cookie, by their errands.
+func (w *witness) within(ctx context.Context, t *testing.T, errands []errand) map[int]string {
+	t.Helper()
+	var calls []string
+	frames := 0
+	for i := range errands {
+		calls = append(calls, errands[i].call())
+		errands[i].each(func(e *errand) {
+			if e.kind == "iframe" && e.next == nil {
+				frames++
+			}
+		})
+	}
+	evaluateIn[bool](ctx, t, fmt.Sprintf(loads, strings.Join(calls, "\n")))
+	for {
+		if all := evaluateIn[map[int]string](ctx, t, "told"); len(all) >= frames {
+			return all
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("the frames did not tell what they read: %v", context.Cause(ctx))
+		}
+	}
+}
+
+// loads is a script that does one thing after the other; a request is over when its answer is there.
+const loads = `(async () => {
+	const element = (name, url, mode) => new Promise(done => {
+		const e = document.createElement(name); e.onload = e.onerror = done;
+		if (mode) e.crossOrigin = mode;
+		e.src = url; document.documentElement.append(e);
+	});
+	%s
+	return true;
+})()`
+
+// call is the part of the script that does the errand.
+func (e *errand) call() string {
+	switch e.kind {
+	case "cookie":
+		return fmt.Sprintf(`document.cookie = %s; told[%d] = document.cookie;`, quoted(*e.script), e.id)
+	case "fetch":
+		mode := browser.CredentialsSameOrigin
+		if e.credentials != browser.CredentialsDefault {
+			mode = e.credentials
+		}
+		return fmt.Sprintf(`await fetch(%q, {method: %q, credentials: %q}).catch(() => {});`, e.url, cmp.Or(e.method, "GET"), mode)
+	}
+	crossOrigin := map[browser.Credentials]string{browser.CredentialsSameOrigin: "anonymous", browser.CredentialsInclude: "use-credentials"}[e.credentials]
+	return fmt.Sprintf(`await element(%q, %q, %q);`, tags[e.kind], e.url, crossOrigin)
 }
 
 // stored returns the cookies of the sites.

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 
 	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -56,48 +57,19 @@ type generatedJudge struct {
 	known map[string]string
 	used  map[string]int
 
-	lines, refused, sent, kept, stores int
+	requests, redirected, upgraded, lines, refused, sent, kept, read, stores int
 }
 
 // differ reports a mismatch that is of no known kind.
 func (j *generatedJudge) differ(t *testing.T, where string, m mismatch) {
 	t.Helper()
 	for kind := range j.known {
-		if is := generatedKinds[kind].is; is != nil && is(m) {
+		if is := generatedKinds[kind]; is != nil && is(m) {
 			j.used[kind]++
 			return
 		}
 	}
-	t.Errorf("%s: %s %.300q\nLockstep: %.300s\nChromium: %.300s", where, m.what, m.line, m.ours, m.theirs)
-}
-
-// meant is the line as Chromium takes it, where that is known to be another one to us.
-func (j *generatedJudge) meant(r browser.Request, line string) string {
-	for _, kind := range slices.Sorted(maps.Keys(j.known)) {
-		means := generatedKinds[kind].means
-		if means == nil {
-			continue
-		}
-		if other := means(line); other != line {
-			if !slices.Equal(keeps(r, line), keeps(r, other)) {
-				j.used[kind]++
-			}
-			line = other
-		}
-	}
-	return line
-}
-
-// keeps is what a new browser of ours has of a line alone.
-func keeps(r browser.Request, line string) []holding {
-	b, now := ourChromium(), time.Now().Truncate(time.Hour)
-	b.StoreCookie(r, line, now, nil)
-	return holdings(b.Cookies(now))
-}
-
-// ourChromium is a browser of ours that does as Debian's Chromium does, which blocks third parties.
-func ourChromium() *browser.Browser {
-	return &browser.Browser{Profile: browser.Chromium().WithThirdParty(browser.ThirdPartyBlocked)}
+	t.Errorf("%s: %s %.300q\nLockstep: %.300q\nChromium: %.300q", where, m.what, m.line, m.ours, m.theirs)
 }
 
 // unused fails for the known differences that were not met.
@@ -116,27 +88,114 @@ func (j *generatedJudge) tour(t *testing.T, tour *tour, w *witness, s *sights) {
 	ctx, cancel := context.WithTimeout(w.ctx, visitTimeout)
 	defer cancel()
 	s.begin(tour)
-	b := ourChromium()
+	w.blocks(ctx, t, tour.blocks)
+	c := &comparison{generatedJudge: j, browser: &browser.Browser{Profile: browser.Chromium()}, witness: w, sights: s}
+	if tour.blocks {
+		c.browser.Profile = c.browser.Profile.WithThirdParty(browser.ThirdPartyBlocked)
+	}
 	var document *browser.Document
 	for i := range tour.legs {
 		l := &tour.legs[i]
-		w.make(ctx, t, l)
-		for _, r := range l.requests(t, document) {
-			arrived, ok := s.of(r.errand.id)
-			if !ok {
-				t.Fatalf("the %s of %s did not arrive", r.errand.kind, r.errand.url)
-			}
-			j.request(t, b, r, arrived, w.about(ctx, t, r.errand))
+		w.arrive(ctx, t, &l.arrival)
+		reads := w.within(ctx, t, l.within)
+		arrival := browser.Request{URL: parsed(t, l.arrival.url)}
+		if l.arrival.kind != "typed" {
+			arrival.Initiator = document
 		}
-		document = &browser.Document{URL: parsed(t, l.arrival.url)}
-		j.store(t, fmt.Sprintf("after leg %d", i+1), holdings(b.Cookies(time.Now())), w.stored(ctx, t, tour.sites))
+		if l.arrival.kind == "form" {
+			arrival.Method, arrival.ContentType = "POST", "application/x-www-form-urlencoded"
+		}
+		document = &browser.Document{URL: c.follow(ctx, t, &l.arrival, arrival)}
+		for k := range l.within {
+			c.inner(ctx, t, &l.within[k], document, reads)
+		}
+		j.store(t, fmt.Sprintf("after leg %d", i+1), holdings(c.browser.Cookies(time.Now())), w.stored(ctx, t, tour.sites))
 	}
 }
 
-// A generatedRequest is an errand as our browser has it.
-type generatedRequest struct {
-	errand *errand
-	browser.Request
+// A comparison is one of a tour.
+type comparison struct {
+	*generatedJudge
+
+	browser *browser.Browser
+	witness *witness
+	sights  *sights
+	last    time.Time // when the last request arrived
+
+	embraced bool // a request of this errand was embraced, where third parties are blocked
+}
+
+// inner compares what a document asks for, and what its scripts do, within frames too.
+func (c *comparison) inner(ctx context.Context, t *testing.T, e *errand, here *browser.Document, reads map[int]string) {
+	t.Helper()
+	if e.kind == "cookie" {
+		c.script(t, here, e, reads)
+		return
+	}
+	as, ok := browser.ParseDestination(e.kind)
+	if !ok {
+		t.Fatalf("nothing is asked for as %q", e.kind)
+	}
+	req := browser.Request{URL: parsed(t, e.url), Method: e.method, Initiator: here, As: as, Credentials: e.credentials}
+	final := c.follow(ctx, t, e, req)
+	if as == browser.AsIframe {
+		frame := &browser.Document{URL: final, Parent: here}
+		c.script(t, frame, e.last(), reads)
+		if child := e.last().child; child != nil {
+			c.inner(ctx, t, child, frame, reads)
+		}
+	}
+}
+
+// script compares what a script of the document reads, after it has assigned what it was to.
+func (c *comparison) script(t *testing.T, here *browser.Document, e *errand, reads map[int]string) {
+	t.Helper()
+	line := ""
+	if e.script != nil {
+		line = *e.script
+		c.browser.StoreScriptCookie(here, line, c.last, nil)
+	}
+	c.read++
+	if ours, theirs := c.browser.ScriptCookies(here, c.last, nil), reads[e.id]; ascii(ours) != ascii(theirs) {
+		c.differ(t, "script of "+here.URL.String(), mismatch{what: "read", line: line, ours: ours, theirs: theirs})
+	}
+}
+
+// follow compares the requests of an errand, and returns the URL at which they end.
+func (c *comparison) follow(ctx context.Context, t *testing.T, e *errand, req browser.Request) *url.URL {
+	t.Helper()
+	chain := c.browser.Profile.Chain()
+	c.embraced = false
+	for {
+		arrived, ok := c.sights.of(e.id)
+		if !ok {
+			t.Fatalf("the %s of %s did not arrive", e.kind, e.url)
+		}
+		c.requests++
+		c.last = arrived.at
+		theirs := c.witness.about(ctx, t, e)
+		to, up := c.browser.Upgrade(req.URL, arrived.at, nil)
+		if up.Yes != theirs.upgraded {
+			c.differ(t, e.kind+" of "+e.url, mismatch{what: "upgrade", ours: fmt.Sprint(up.Yes, " ", up.Rule), theirs: fmt.Sprint(theirs.upgraded)})
+		}
+		if up.Yes {
+			c.upgraded++
+			req = req.Onward(to)
+		}
+		header := c.request(t, e, req, arrived, theirs)
+		if e.hsts != "" {
+			c.browser.StoreHSTS(req.URL, []string{e.hsts}, true, arrived.at, nil)
+		}
+		if e.next == nil {
+			return req.URL
+		}
+		c.redirected++
+		next, v := chain.Next(req, e.status, e.next.url, header, nil)
+		if !v.Yes {
+			t.Fatalf("the redirect to %s is not followed: %s", e.next.url, v.Rule)
+		}
+		e, req = e.next, next
+	}
 }
 
 func parsed(t *testing.T, text string) *url.URL {
@@ -148,63 +207,75 @@ func parsed(t *testing.T, text string) *url.URL {
 	return u
 }
 
-// requests are those of the leg; before is the document that was there until then.
-func (l *leg) requests(t *testing.T, before *browser.Document) []generatedRequest {
+// request compares what happened to the cookies of one request and of its response, and the header that
+// says where it comes from. It returns our Cookie header.
+func (c *comparison) request(t *testing.T, e *errand, req browser.Request, arrived sight, theirs told) string {
 	t.Helper()
-	arrival := browser.Request{URL: parsed(t, l.arrival.url)}
-	if l.arrival.kind != "typed" {
-		arrival.Initiator = before
-	}
-	if l.arrival.kind == "form" {
-		arrival.Method, arrival.ContentType = "POST", "application/x-www-form-urlencoded"
-	}
-	all := []generatedRequest{{&l.arrival, arrival}}
-	here := &browser.Document{URL: arrival.URL}
-	for i := range l.within {
-		e := &l.within[i]
-		as, _ := browser.ParseDestination(e.kind)
-		all = append(all, generatedRequest{e, browser.Request{URL: parsed(t, e.url), Initiator: here, As: as, Credentials: e.credentials}})
-		if e.child != nil {
-			frame := &browser.Document{URL: parsed(t, e.url), Parent: here}
-			all = append(all, generatedRequest{e.child, browser.Request{URL: parsed(t, e.child.url), Initiator: frame, As: browser.AsImage}})
-		}
-	}
-	return all
-}
-
-// request compares what happened to the cookies of one request and of its response.
-func (j *generatedJudge) request(t *testing.T, b *browser.Browser, r generatedRequest, arrived sight, theirs told) {
-	t.Helper()
-	where := r.errand.kind + " of " + r.errand.url
-	if r.Initiator != nil {
-		where += " from " + r.Initiator.URL.String()
+	where := fmt.Sprintf("%s %s of %s, credentials %q", req.Method, e.kind, req.URL, req.Credentials)
+	for d := req.Initiator; d != nil; d = d.Parent {
+		where += " from " + d.URL.String()
 	}
 	var verdicts []rule.Verdict
-	header := b.CookieHeader(r.Request, arrived.at, rule.NewRecorder(func(v rule.Verdict) { verdicts = append(verdicts, v) }))
-	if header != arrived.cookie {
-		j.differ(t, where, mismatch{"header", "", fmt.Sprintf("%q", header), fmt.Sprintf("%q", arrived.cookie)})
+	header := c.browser.CookieHeader(req, arrived.at, rule.NewRecorder(func(v rule.Verdict) { verdicts = append(verdicts, v) }))
+	if came := strings.Join(arrived.header["Cookie"], "; "); header != came {
+		c.differ(t, where, mismatch{what: "header", ours: header, theirs: came})
+	}
+	fields := req.ContextHeader(nil)
+	c.embraced = c.embraced || c.browser.Profile.ThirdParty() == browser.ThirdPartyBlocked && embraced(&req)
+	for _, name := range contextFields {
+		ours := ""
+		for _, f := range fields {
+			if f.Name == name {
+				ours = f.Value
+			}
+		}
+		if came := arrived.header.Get(name); came != ours {
+			c.differ(t, where, mismatch{what: "context", line: name, ours: ours, theirs: came, request: req, embraced: c.embraced})
+		}
 	}
 	ours, told := keptByUs(verdicts), keptByThem(theirs.sent)
 	for _, name := range slices.Sorted(maps.Keys(merged(ours, told))) {
 		if !sameReasons(ours[name], told[name]) {
-			j.differ(t, where, mismatch{"kept", name, fmt.Sprint(ours[name]), fmt.Sprint(told[name])})
+			c.differ(t, where, mismatch{what: "kept", line: name, ours: fmt.Sprint(ours[name]), theirs: fmt.Sprint(told[name])})
 		}
-		j.kept += len(told[name])
+		c.kept += len(told[name])
 	}
-	j.sent += len(verdicts) - len(slices.Concat(slices.Collect(maps.Values(ours))...))
+	for _, v := range verdicts {
+		if v.Yes {
+			c.sent++
+		}
+	}
+	c.received(t, where, e, req, arrived.at, slices.Clone(theirs.received.BlockedCookies))
+	return header
+}
 
-	blocked := slices.Clone(theirs.received.BlockedCookies)
-	for _, line := range r.errand.lines {
-		j.lines++
-		v := b.StoreCookie(r.Request, j.meant(r.Request, line), arrived.at, nil)
+// embraced reports whether the site of the window is asked for through a frame of another site.
+func embraced(req *browser.Request) bool {
+	site, other := cookie.RegistrableDomain(req.URL.Hostname()), false
+	for d := req.Initiator; d != nil; d = d.Parent {
+		same := cookie.RegistrableDomain(d.URL.Hostname()) == site
+		other = other || !same
+		if d.Parent == nil && req.As != browser.AsNavigation {
+			return same && other
+		}
+	}
+	return false
+}
+
+// received compares what becomes of the lines of a response.
+func (c *comparison) received(t *testing.T, where string, e *errand, req browser.Request, at time.Time, blocked []*network.BlockedSetCookieWithReason) {
+	t.Helper()
+	for _, line := range e.lines {
+		c.lines++
+		v := c.browser.StoreCookie(req, line, at, nil)
 		var reasons []string
 		if i := slices.IndexFunc(blocked, func(c *network.BlockedSetCookieWithReason) bool { return ascii(c.CookieLine) == ascii(line) }); i >= 0 {
 			reasons = strings.Fields(words(blocked[i].BlockedReasons))
 			blocked = slices.Delete(blocked, i, i+1)
-			j.refused++
+			c.refused++
 		}
 		if !saysOf(v, reasons) {
-			j.differ(t, where, mismatch{"line", line, fmt.Sprint(v.Yes, " ", idsOf(v)), fmt.Sprint(reasons)})
+			c.differ(t, where, mismatch{what: "line", line: line, ours: fmt.Sprint(v.Yes, " ", idsOf(v)), theirs: fmt.Sprint(reasons)})
 		}
 	}
 }
@@ -324,15 +395,15 @@ func (j *generatedJudge) store(t *testing.T, where string, ours, theirs []holdin
 	for len(ours) > 0 || len(theirs) > 0 {
 		switch {
 		case len(theirs) == 0 || len(ours) > 0 && ours[0].text < theirs[0].text:
-			j.differ(t, where, mismatch{"stored", ours[0].text, "stored", absent})
+			j.differ(t, where, mismatch{what: "stored", line: ours[0].text, ours: "stored", theirs: absent})
 			ours = ours[1:]
 		case len(ours) == 0 || theirs[0].text < ours[0].text:
-			j.differ(t, where, mismatch{"stored", theirs[0].text, absent, "stored"})
+			j.differ(t, where, mismatch{what: "stored", line: theirs[0].text, ours: absent, theirs: "stored"})
 			theirs = theirs[1:]
 		default:
 			a, b := ours[0].expires, theirs[0].expires
 			if a.IsZero() != b.IsZero() || a.Sub(b).Abs() > expiryTolerance {
-				j.differ(t, where, mismatch{"stored", ours[0].text, a.String(), b.String()})
+				j.differ(t, where, mismatch{what: "stored", line: ours[0].text, ours: a.String(), theirs: b.String()})
 			}
 			ours, theirs = ours[1:], theirs[1:]
 		}

@@ -30,8 +30,9 @@ const (
 	SaveSession     Question = "save session"
 	SetCookie       Question = "set cookie"
 	SendHeader      Question = "send header"
-	LogIn           Question = "log in" // what came of a login form, seen from outside
-	Answer          Question = "answer" // what a site did, seen from outside
+	LogIn           Question = "log in"      // what came of a login form, seen from outside
+	Answer          Question = "answer"      // what a site did, seen from outside
+	OfferHTTPS      Question = "offer https" // whether a visit over http comes to https, seen from outside
 )
 
 // The questions of the browser, in the order in which a visit meets them.
@@ -41,11 +42,15 @@ const (
 	ReadCookie     Question = "read cookie" // by a script
 	SendOrigin     Question = "send Origin"
 	SendReferer    Question = "send Referer"
+	AllowFetch     Question = "allow fetch" // which the browser asks the site before it sends one
 	Connect        Question = "connect"
 	StoreHSTS      Question = "store HSTS"
 	StoreCookie    Question = "store cookie"
 	ClearSiteData  Question = "clear site data"
 	FollowRedirect Question = "follow redirect"
+	ExplainLoop    Question = "explain loop"    // why redirects do not end
+	MixedContent   Question = "mixed content"   // what a page over https takes over http, or sends there
+	MatchRecording Question = "match recording" // whether a recording has a cookie as the rules have it
 )
 
 // A Fact is something the decision looked at, as it was: a name and a value, such as

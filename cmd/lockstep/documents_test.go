@@ -87,8 +87,8 @@ type documents struct {
 	variables map[string]string
 }
 
-// newDocuments has $UNTOLD, the port of a site behind a proxy, for http and for https with a certificate
-// of $CA.
+// newDocuments has $UNTOLD, the port of a site behind a proxy, and $CONTEXTS, that of one whose cookies pages
+// of others ask for: for http, and for https with a certificate of $CA.
 func newDocuments(t *testing.T) documents {
 	t.Helper()
 	authority, err := cert.NewAuthority(time.Now())
@@ -99,11 +99,15 @@ func newDocuments(t *testing.T) documents {
 	if err := os.WriteFile(ca, authority.PEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := loopback(t)
-	server := &http.Server{Handler: untoldProxy(t), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
-	go server.Serve(listen.Both(l, authority.ServerConfig(time.Now)))
-	t.Cleanup(func() { server.Close() })
-	return documents{map[string]string{"CA": ca, "UNTOLD": port(l)}}
+	variables := map[string]string{"CA": ca}
+	for name, h := range map[string]http.Handler{"UNTOLD": untoldProxy(t), "CONTEXTS": contexts()} {
+		l := loopback(t)
+		server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+		go server.Serve(listen.Both(l, authority.ServerConfig(time.Now)))
+		t.Cleanup(func() { server.Close() })
+		variables[name] = port(l)
+	}
+	return documents{variables}
 }
 
 // untoldProxy is a proxy that ends TLS and does not tell the site behind it by which scheme it was asked.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -33,9 +34,10 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 		run    trace.Run // what is shown, or everything when there are expectations
 		number int
 		out    = p.stdout
+		long   = bufio.NewWriterSize(p.stdout, 64<<10) // what is written of each request
 	)
 	if c.Format == "table" && c.Verbose {
-		fmt.Fprintln(out, "Requests, in the order in which their answers came")
+		fmt.Fprintln(long, "Requests, in the order in which their answers came")
 	}
 	keepAll := len(expected) > 0
 	page := c.Format != "json" && c.Format != "table"
@@ -43,11 +45,11 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 		number++
 		switch {
 		case c.Format == "json":
-			if err := v.WriteJSON(out, number); err != nil {
+			if err := v.WriteJSON(long, number); err != nil {
 				return err
 			}
 		case c.Format == "table" && c.Verbose:
-			trace.WriteVisit(out, &v)
+			trace.WriteVisit(long, &v)
 		}
 		switch {
 		case page && v.AboutCookies() && len(run.Visits) < maxShownVisits:
@@ -57,7 +59,7 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 		}
 		return nil
 	})
-	if err != nil {
+	if err = cmp.Or(err, long.Flush()); err != nil {
 		return err
 	}
 	story, err := c.tellHAR(p, played, run)

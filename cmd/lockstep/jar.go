@@ -12,12 +12,12 @@ import (
 	"github.com/lockstep-http/lockstep/internal/trace"
 )
 
-// openJar is the browser that remembers what a file has; a file that is not there yet has nothing.
+// openJar is the browser that remembers what a file has, and nil for a file that is not there yet.
 func openJar(name string, now time.Time) (*browser.Browser, error) {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &browser.Browser{}, nil
+		return nil, nil //nolint:nilnil // there is none
 	case err == nil && !info.Mode().IsRegular():
 		err = errors.New("it is no file")
 	}

@@ -138,6 +138,8 @@ func newSites(t *testing.T) sites {
 	serve("LOOP", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://"+r.Host+"/", http.StatusMovedPermanently)
 	}))
+	serve("UNTOLD", untoldProxy(t))
+	serve("WAYS", http.HandlerFunc(ways))
 	serve("BIG", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Filler", strings.Repeat("x", 1<<20))
 	}))
@@ -147,6 +149,7 @@ func newSites(t *testing.T) sites {
 		}
 	}))
 	serve("ACCOUNTS", accounts(t))
+	serve("CONTEXTS", contexts())
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie", "sid=1")
 	}))
@@ -166,6 +169,27 @@ func newSites(t *testing.T) sites {
 	}()
 	s.env["SILENT"] = port(silent)
 	return s
+}
+
+// ways is a site with a page for each diagnosis, and a redirect to whatever the query names.
+func ways(w http.ResponseWriter, r *http.Request) {
+	to := map[string]string{"/a": "/a/", "/a/": "/a", "/account": "/in", "/in": "/account", "/to": r.URL.Query().Get("u")}[r.URL.Path]
+	switch r.URL.Path {
+	case "/in":
+		w.Header().Set("Set-Cookie", "sid=1; Path=/in")
+	case "/mixed":
+		fmt.Fprint(w, "<!doctype html><script src=http://cdn.test/a.js></script><img src=http://cdn.test/a.png><form method=post action=http://shop.test/pay><input name=card></form>")
+	case "/endless":
+		for r.Context().Err() == nil {
+			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+				return
+			}
+		}
+	}
+	if to != "" {
+		w.Header()["Location"] = []string{to}
+		w.WriteHeader(http.StatusFound)
+	}
 }
 
 // accounts is a site behind the Guard whose login form has a token.

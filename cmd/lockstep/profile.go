@@ -1,6 +1,13 @@
 package main
 
-import "github.com/lockstep-http/lockstep/browser"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/trace"
+)
 
 // bis is the profile that nobody has to choose.
 const bis = "rfc6265bis"
@@ -19,10 +26,48 @@ func (f profileFlag) in(b *browser.Browser) *browser.Browser {
 	return b
 }
 
-// whose says whose the decisions are, for a sentence.
-func (f profileFlag) whose() string {
-	if f.Profile == bis {
-		return "RFC 6265bis"
+// whoseRules says whose the decisions of the browser of a run are, for a sentence.
+func whoseRules(run *trace.Run) string {
+	if name := run.Visits[0].Profile; name != "" {
+		return "the profile " + trace.Printable(name)
 	}
-	return "the profile " + f.Profile
+	return "RFC 6265bis"
+}
+
+// everyProfile is the word for all there are.
+const everyProfile = "all"
+
+// profilesFlag chooses whose rules the browsers have that make a run, one after the other.
+type profilesFlag struct {
+	Profile string `placeholder:"NAME[,NAME...]" help:"Whose rules the browser has: rfc6265bis, chromium, firefox or curl; several, or all, to make the visits with a browser of each and see side by side where they differ. Default: rfc6265bis, or that of --jar."`
+}
+
+// profiles are those that were chosen, or the usual one.
+func (f profilesFlag) profiles() ([]browser.Profile, error) {
+	switch f.Profile {
+	case "":
+		return []browser.Profile{{}}, nil
+	case everyProfile:
+		return browser.Profiles(), nil
+	}
+	var all []browser.Profile
+	for name := range strings.SplitSeq(f.Profile, ",") {
+		p, ok := browser.ProfileNamed(name)
+		if !ok {
+			return nil, &usageError{fmt.Errorf("--profile: there is no profile %q", name), "there are " + profileNames() + ", several with commas, and " + everyProfile}
+		}
+		if slices.Contains(all, p) {
+			return nil, &usageError{fmt.Errorf("--profile names %q twice", name), "name each once"}
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func profileNames() string {
+	var names []string
+	for _, p := range browser.Profiles() {
+		names = append(names, p.Name())
+	}
+	return strings.Join(names, ", ")
 }

@@ -212,15 +212,15 @@ func (q *quiz) ask(ctx context.Context) error {
 
 func (q *quiz) show(i int) {
 	question := &q.questions[i]
-	fmt.Fprintf(q.stdout, "\n%d of %d, %s, %s\n", i+1, len(q.questions), question.Grade, about(question.Setup))
+	fmt.Fprintf(q.stdout, "\n%d of %d, %s, %s\n", i+1, len(q.questions), question.Grade, setupOf(question.Setup))
 	q.write("", question.Text)
 	for k, o := range question.Options {
 		q.write("  "+letters[k:k+1]+"  ", o.Text)
 	}
 }
 
-// about names a run by its scenario and what was turned.
-func about(s lesson.Setup) string {
+// setupOf names a run by its scenario and what was turned.
+func setupOf(s lesson.Setup) string {
 	var turned []string
 	for _, name := range slices.Sorted(maps.Keys(s.Switches)) {
 		turned = append(turned, name+"="+s.Switches[name])
@@ -393,7 +393,7 @@ func (q *quiz) again() {
 	var rows []string
 	for i, chosen := range q.answers {
 		if question := &q.questions[i]; !q.isRight(i, chosen) && question.Step > 0 {
-			rows = append(rows, fmt.Sprintf("  step %d of %s", question.Step, about(deciding(question))))
+			rows = append(rows, fmt.Sprintf("  step %d of %s", question.Step, setupOf(deciding(question))))
 		}
 	}
 	if len(rows) == 0 {

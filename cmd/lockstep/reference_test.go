@@ -174,6 +174,7 @@ var ruleGroups = []ruleGroup{
 	{"Sending cookies", "The browser decides for each cookie that it holds whether the request carries it.", []string{"send"}},
 	{"Cookies and scripts", "The browser decides for each cookie whether a script finds it in document.cookie.", []string{"read"}},
 	{"Where a request comes from", "The browser tells the site in Origin and Referer which page caused the request.", []string{"origin", "referer"}},
+	{"Asking before a fetch", "By other methods than GET, HEAD and POST a script asks another origin only after the browser has asked it with OPTIONS.", []string{"preflight"}},
 	{"Connecting", "Whether an answer came, and over a connection that can be trusted.", []string{"connect"}},
 	{"Is the request secure?", "Django's `request.is_secure()`, decided once for a request.", []string{"secure"}},
 	{"Is the host allowed?", "Django's `request.get_host()` and ALLOWED_HOSTS.", []string{"host"}},
@@ -187,8 +188,12 @@ var ruleGroups = []ruleGroup{
 	{"Storing cookies", "The browser reads each Set-Cookie line.", []string{"store"}},
 	{"Clearing a site's data", "The browser reads Clear-Site-Data.", []string{"clear"}},
 	{"Following redirects", "The browser goes where Location leads, or does not.", []string{"follow"}},
+	{"Redirects that do not end", "The cause, read from the requests of a visit. Each names the request that comes again.", []string{"loop"}},
+	{"Coming to https", "Whether a visitor who begins at http is brought to https, as it is seen from outside.", []string{"offer"}},
+	{"http in a page over https", "What the browser does with the http URLs of a page that came over https, without asking for any.", []string{"mixed"}},
 	{"What is seen from outside", "What a site did that this program does not serve: told as observed, never as known.", []string{"observed"}},
 	{"Somebody on the path", "What somebody does who is between the browser and the site. Scenarios have such a person, and only they tell.", []string{"path"}},
+	{"Recordings", "`trace --har` holds what a recording has against what the rules have.", []string{"recording"}},
 	{"Notes", "A note decides nothing. It stands beside a verdict and tells what else a person should know.", []string{"note"}},
 }
 
@@ -209,7 +214,7 @@ func ruleTables(t *testing.T) string {
 		told += len(rules)
 		fmt.Fprintf(&text, "## %s\n\n%s\n\n", g.title, g.about)
 		for _, r := range rules {
-			fmt.Fprintf(&text, "### %s\n\n%s\n\n- What to do: %s\n- Source: %s\n\n", r.ID, plain(r.Sentence), plain(r.Fix), plain(r.Source))
+			fmt.Fprintf(&text, "### %s\n\n%s\n\n- What to do: %s\n- Source: %s\n%s\n", r.ID, plain(r.Sentence), plain(r.Fix), plain(r.Source), profileLines(t, r))
 		}
 	}
 	if all := len(catalogue.All()); told != all {
@@ -221,6 +226,24 @@ func ruleTables(t *testing.T) string {
 		t.Errorf("%d of %d rules are told", told, all)
 	}
 	return fmt.Sprintf("There are %d rules.\n\n", told) + text.String()
+}
+
+// profileLines tell what each profile makes of the rule's scenario, when that is not the same in all.
+func profileLines(t *testing.T, r rule.Rule) string {
+	t.Helper()
+	s, err := show(t.Context(), r, bis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Alike {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString("- Its scenario in each profile:\n")
+	for _, g := range grouped(s.Profiles) {
+		fmt.Fprintf(&text, "  - %s: %s\n", g.names, plain(g.answer))
+	}
+	return text.String()
 }
 
 func (g ruleGroup) has(id rule.ID) bool {

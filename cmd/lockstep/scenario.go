@@ -35,25 +35,38 @@ func (c *traceCommand) playScenario(ctx context.Context, p *program) error {
 	if err != nil {
 		return &usageError{fmt.Errorf("%s: %w", c.URL, err), "docs/reference/scenarios.md has the language"}
 	}
-	profiles := []browser.Profile{c.browser().Profile}
-	if q, err := s.Question(); err == nil && c.Profile == bis && len(q.Profiles) > 0 {
+	profiles := c.chosen
+	if q, err := s.Question(); err == nil && c.Profile == "" && len(q.Profiles) > 0 {
 		profiles = q.Profiles
 	}
+	results, err := c.playAll(ctx, p.stdout, s, profiles)
+	if err != nil {
+		return &failure{err, "docs/reference/scenarios.md has the language"}
+	}
 	missed := 0
-	for i, profile := range profiles {
-		if len(profiles) > 1 && c.Format == "table" {
-			fmt.Fprintf(p.stdout, "%sProfile %s\n\n", strings.Repeat("\n", min(i, 1)), profile.Name())
-		}
-		result, err := c.playOnce(ctx, p.stdout, s, profile)
-		if err != nil {
-			return &failure{err, "docs/reference/scenarios.md has the language"}
-		}
+	for _, result := range results {
 		missed += len(result.Missed)
 	}
 	if missed > 0 {
 		return &finding{fmt.Errorf("%s: expectations that do not hold: %d", c.URL, missed), "the verdicts that fell are in lockstep trace " + c.URL + " --format json"}
 	}
 	return nil
+}
+
+// playAll runs the scenario in a browser of each of the profiles.
+func (c *traceCommand) playAll(ctx context.Context, w io.Writer, s *scenario.Scenario, profiles []browser.Profile) ([]scenario.Result, error) {
+	if c.Format == "table" && len(profiles) > 1 {
+		return s.PlayIn(ctx, w, profiles, scenario.Options{})
+	}
+	var results []scenario.Result
+	for _, profile := range profiles {
+		result, err := c.playOnce(ctx, w, s, profile)
+		results = append(results, result)
+		if err != nil {
+			return results, err
+		}
+	}
+	return results, nil
 }
 
 func (c *traceCommand) playOnce(ctx context.Context, w io.Writer, s *scenario.Scenario, profile browser.Profile) (scenario.Result, error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/lockstep-http/lockstep/internal/scenario"
@@ -12,8 +11,6 @@ import (
 type output struct {
 	Format  string `enum:"table,transcript,json,markdown,html" default:"table" help:"How to print the run: ${enum}."`
 	Verbose bool   `short:"v" help:"Open each step into its requests and verdicts, and show every variable."`
-
-	whose string // decisions the browser's are; "" is RFC 6265bis
 }
 
 // print writes the story in the format that was asked for.
@@ -49,7 +46,7 @@ func (o output) aboutRun(s *trace.Story) []string {
 	first := s.Run.Visits[0].Hops[0]
 	intro := []string{fmt.Sprintf("A run of %s UTC, beginning with %s.", first.At.UTC().Format("2006-01-02 15:04:05"), trace.Printable(s.Run.Visits[0].Typed))}
 	if !first.Known {
-		intro = append(intro, "The browser's decisions are those of "+cmp.Or(o.whose, "RFC 6265bis")+"; the site's were observed from outside.")
+		intro = append(intro, "The browser's decisions are those of "+whoseRules(&s.Run)+"; the site's were observed from outside.")
 	}
 	return intro
 }

@@ -21,7 +21,9 @@ import (
 	"time"
 
 	"github.com/lockstep-http/lockstep"
+	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/cert"
+	"github.com/lockstep-http/lockstep/internal/trace"
 )
 
 const testKey = "a secret of more than fifty characters, kept out of the repository"
@@ -74,6 +76,15 @@ func TestWithoutTheHeader(t *testing.T) {
 	if a.StatusCode != http.StatusMovedPermanently || a.Header.Get("Location") != "https://shop.test/" {
 		t.Errorf("%v to %q, want the redirect to itself", a.Status, a.Header.Get("Location"))
 	}
+	traced := &trace.Client{Browser: &browser.Browser{}, Roots: nginx.pool, Dial: trace.DialTo(nginx.ports, trace.Dial)}
+	v, err := traced.Visit(t.Context(), http.MethodGet, "http://shop.test/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _ := v.Diagnosis()
+	if by, _ := d.Fact("answered by"); d.Rule != "loop-tls-unseen" || by != "nginx" {
+		t.Errorf("the trace says %+v", d)
+	}
 }
 
 // TestWithoutHost holds that a proxy that puts its own name into Host is refused.
@@ -101,6 +112,8 @@ func serve(t *testing.T) string {
 // A proxy is a running nginx and a browser that reaches it under the name of the site.
 type proxy struct {
 	client *http.Client
+	pool   *x509.CertPool
+	ports  []trace.ConnectTo
 }
 
 // startNginx runs nginx with nginx.conf, changed for this machine and by change.
@@ -142,7 +155,12 @@ func startNginx(t *testing.T, site string, change func(string) string) *proxy {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	answers(t, secure)
-	return &proxy{client(pool, map[string]string{"80": plain, "443": secure})}
+	nginx := &proxy{client: client(pool, map[string]string{"80": plain, "443": secure}), pool: pool}
+	for port, at := range map[string]string{"80": plain, "443": secure} {
+		host, own, _ := net.SplitHostPort(at)
+		nginx.ports = append(nginx.ports, trace.ConnectTo{Port: port, ToHost: host, ToPort: own})
+	}
+	return nginx
 }
 
 // findNginx finds the one that is installed, or the one that scripts/setup-tests.sh unpacks.

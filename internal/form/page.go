@@ -21,6 +21,8 @@ const (
 type Page struct {
 	Forms          []*Form                // in document order
 	ReferrerPolicy browser.ReferrerPolicy // of its meta elements; "" is none
+	Insecure       []Insecure             // http URLs of a page that came over https, in document order
+	Upgrades       bool                   // its meta elements have upgrade-insecure-requests
 }
 
 // Parse reads the page at url. Whatever the bytes are, it returns a page: what cannot be read as HTML
@@ -109,6 +111,7 @@ func metaPolicy(content string) browser.ReferrerPolicy {
 }
 
 func (r *reader) control(n *html.Node) {
+	r.insecure(n)
 	if n.Data == "form" {
 		r.form(n)
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestRead(t *testing.T) {
 		name, text     string
 		sent, received har.Header
 	}{
-		{"nothing kept", entry(`,"headers":[{"name":"Accept","value":"*/*"}]`, ""), nil, nil},
+		{"nothing kept", entry(`,"headers":[{"name":"Accept-Language","value":"*"}]`, ""), nil, nil},
 		{
 			"HTTP/2 has lower case", entry(`,"headers":[{"name":"cookie","value":"a=1"}]`, `,"headers":[{"name":"set-cookie","value":"a=2"}]`),
 			har.Header{{"Cookie", "a=1"}},
@@ -113,18 +114,20 @@ func TestReadErrors(t *testing.T) {
 		{"years", replaced("12.5", "1e12"), "field log.entries[0].time: 1e+12 milliseconds are more than a request takes"},
 		{"a negative status", replaced("200", "-200"), "field log.entries[0].response.status: -200 is no status"},
 		{"half a status", replaced("200", "200.5"), "field log.entries[0].response.status: 200.5 is no status"},
-		{"depth", replaced(`"pages":[]`, `"pages":`+strings.Repeat("[", 1e6)), "more than 64 values are in each other"},
-		{"depth of objects", replaced(`"pages":[]`, `"pages":`+strings.Repeat(`{"a":`, 1e6)), "more than 64 values are in each other"},
+		{"depth", replaced(`"pages":[]`, `"other":`+strings.Repeat("[", 1e6)), "more than 64 values are in each other"},
+		{"depth of objects", replaced(`"pages":[]`, `"other":`+strings.Repeat(`{"a":`, 1e6)), "more than 64 values are in each other"},
 		{"a long name", replaced(`"pages"`, `"`+strings.Repeat("n", 5000)+`"`), "field log: the name of a field is longer than 1024 bytes"},
 		{"a long number", replaced("12.5", strings.Repeat("1", 5000)), "a number or word is longer than 64 bytes"},
 		{"a long URL", replaced("https://shop.test/", "https://shop.test/"+strings.Repeat("x", 70_000)), "field log.entries[0].request.url: the URL is longer than 65536 bytes"},
 		{"a long value", entry(`,"headers":[{"name":"Cookie","value":"`+strings.Repeat("x", 300_000)+`"}]`, ""), "the value of Cookie is longer than 262144 bytes"},
-		{"a word that is none", replaced(`"pages":[]`, `"pages":nul`), "field log.pages: nul is no value"},
+		{"a word that is none", replaced(`"pages":[]`, `"other":nul`), "field log.other: nul is no value"},
 		{"a control character in a name", replaced(`"pages":[]`, `"\u001b[31m":nul`), `field log."\x1b[31m": nul is no value`},
-		{"a comma too many", replaced(`"pages":[]`, `"pages":[1,]`), `field log.pages: ']' stands behind a comma`},
-		{"no comma", replaced(`"pages":[]`, `"pages":[1 2]`), "field log.pages: '2' stands where a comma or ']' should"},
-		{"a wrong escape", replaced(`"pages":[]`, `"pages":"\x"`), "field log.pages: 'x' stands behind a backslash"},
-		{"a wrong digit", replaced(`"pages":[]`, `"pages":"\u00zz"`), "field log.pages: 'z' is no hexadecimal digit"},
+		{"a comma too many", replaced(`"pages":[]`, `"other":[1,]`), `field log.other: ']' stands behind a comma`},
+		{"pages that are none", replaced(`"pages":[]`, `"pages":{}`), "field log.pages: '{' stands where '[' should"},
+		{"a title that is none", replaced(`"pages":[]`, `"pages":[{"title":1}]`), `field log.pages[0].title: '1' stands where '"' should`},
+		{"no comma", replaced(`"pages":[]`, `"other":[1 2]`), "field log.other: '2' stands where a comma or ']' should"},
+		{"a wrong escape", replaced(`"pages":[]`, `"other":"\x"`), "field log.other: 'x' stands behind a backslash"},
+		{"a wrong digit", replaced(`"pages":[]`, `"other":"\u00zz"`), "field log.other: 'z' is no hexadecimal digit"},
 		{"a flag that is none", entry("", `,"cookies":[{"secure":1}]`), "field log.entries[0].response.cookies[0].secure: 1 is neither true nor false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,7 +143,9 @@ func TestReadErrors(t *testing.T) {
 func TestReadManyOf(t *testing.T) {
 	for _, c := range []struct{ name, before, each, want string }{
 		{"entries", `{"log":{"entries":[`, `{"startedDateTime":"2026-11-25T20:31:03Z","request":{"url":"http://a/"}},`, "more than 100000 requests"},
+		{"pages", `{"log":{"pages":[`, `{"id":"page_1","title":"a"},`, "more than 10000 pages"},
 		{"lines of a header", `{"log":{"entries":[{"request":{"headers":[`, `{"name":"x"},`, "the header has more than 2000 lines"},
+		{"cookies of a header", `{"log":{"entries":[{"request":{"headers":[`, `{"name":"Cookie","value":"` + strings.Repeat("a=1; ", 100) + `"},`, "there are more than 2000 cookies"},
 		{"cookies", `{"log":{"entries":[{"request":{"cookies":[`, `{"name":"x"},`, "there are more than 2000 cookies"},
 		{"what is kept", `{"log":{"entries":[`, `{"startedDateTime":"2026-11-25T20:31:03Z","request":{"url":"http://a/` + strings.Repeat("x", 60_000) + `"}},`, "more than 67108864 bytes together"},
 		{"bytes", `{"log":{"comment":"`, strings.Repeat("x", 1<<16), "the file is longer than 104857600 bytes"},
@@ -202,6 +207,11 @@ func TestWriteRead(t *testing.T) {
 // FuzzRead holds that no bytes do more than fail, that an error names its place, and that what was read
 // can be written and read again.
 func FuzzRead(f *testing.F) {
+	text, err := os.ReadFile("../trace/testdata/chromium.har") // which e2e made
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
 	f.Add([]byte(entry(`,"headers":[{"name":"Cookie","value":"\ud83d\ude00=1"}]`, `,"headers":[{"name":"set-cookie","value":"a=1\nb=2"}],"cookies":[{"name":"a","expires":"2026-12-25T20:31:03.000Z"}]`)))
 	f.Add([]byte(`{"log":{"entries":[{"startedDateTime":"NaN","time":-1}]}}`))
 	f.Add([]byte(strings.Repeat("[", 100)))

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,15 +19,17 @@ const (
 	maxValue   = 256 << 10
 	maxFields  = 2000 // lines of a header, and cookies
 	maxWord    = 1 << 10
+	maxPages   = 10_000
 	maxTaken   = 24 * time.Hour // one request
 )
 
 // A Log is a recording, as far as cookies depend on it.
 type Log struct {
-	Creator string // what recorded it, with its version
-	Browser string // which browser, when the recorder tells
+	Creator string            // what recorded it, with its version
+	Browser string            // which browser, when the recorder tells
+	Pages   map[string]string // the titles of pages by their IDs; in some recordings a title is the URL
 	Entries []Entry
-	Left    int // entries that are no requests over http, https, ws or wss, which are not in Entries
+	Left    int // entries that are no requests over http, https, ws or wss, or open a tunnel, which are not in Entries
 }
 
 // An Entry is one request and its answer.
@@ -35,6 +39,8 @@ type Entry struct {
 	Method   string
 	URL      string
 	Kind     string // what the answer was for, such as document or image; "" when the recorder does not tell
+	Page     string // the ID of the page in which it was asked for; "" when the recorder does not tell
+	Parser   string // the URL of the document whose markup led to the request, where the recorder tells
 	Sent     Header
 	Status   int  // 0 when there was no answer
 	Local    bool // the answer came from a cache or a service worker, and no request left
@@ -49,6 +55,23 @@ func (l *Log) HasCookies() (sent, set bool) {
 		set = set || len(l.Entries[i].Received.Values("Set-Cookie")) > 0
 	}
 	return sent, set
+}
+
+// SetCookie puts a pair into the Cookie line, in place of those of its name; "" takes those out.
+func (e *Entry) SetCookie(name, pair string) {
+	var pairs []string
+	for one := range strings.SplitSeq(strings.Join(e.Sent.Values("Cookie"), "; "), "; ") {
+		if have, _, _ := strings.Cut(one, "="); have != name && one != "" {
+			pairs = append(pairs, one)
+		}
+	}
+	if pair != "" {
+		pairs = append(pairs, pair)
+	}
+	e.Sent = slices.DeleteFunc(slices.Clone(e.Sent), func(f Field) bool { return f.Name == "Cookie" })
+	if len(pairs) > 0 {
+		e.Sent = append(e.Sent, Field{"Cookie", strings.Join(pairs, "; ")})
+	}
 }
 
 // A Header is those lines of a header on which cookies depend, in their order.
@@ -80,6 +103,7 @@ func (h Header) First(name string) string {
 
 // keptNames are the lines that are kept, by their names in lower case.
 var keptNames = map[string]string{
+	"accept": "Accept", "access-control-allow-credentials": "Access-Control-Allow-Credentials", "access-control-allow-origin": "Access-Control-Allow-Origin",
 	"cookie": "Cookie", "origin": "Origin", "referer": "Referer", "sec-fetch-dest": "Sec-Fetch-Dest", "sec-fetch-mode": "Sec-Fetch-Mode",
 	"sec-fetch-site": "Sec-Fetch-Site", "sec-fetch-user": "Sec-Fetch-User",
 	"set-cookie": "Set-Cookie", "location": "Location", "strict-transport-security": "Strict-Transport-Security",
@@ -137,8 +161,9 @@ func (s *scanner) mark() error {
 // A reader puts a recording together.
 type reader struct {
 	*scanner
-	log  *Log
-	kept int
+	log   *Log
+	kept  int
+	pages int
 }
 
 func (d *reader) readLog() error {
@@ -148,6 +173,11 @@ func (d *reader) readLog() error {
 			return d.program(&d.log.Creator)
 		case "browser":
 			return d.program(&d.log.Browser)
+		case "pages":
+			if none, err := d.absent(); none || err != nil {
+				return err
+			}
+			return d.array(d.page)
 		case "entries":
 			return d.array(d.entry)
 		}
@@ -172,6 +202,71 @@ func (d *reader) program(to *string) error {
 	})
 	*to = strings.TrimSpace(name + " " + version)
 	return err
+}
+
+// page reads the ID and title of a page.
+func (d *reader) page() error {
+	var id, title string
+	err := d.object(func(field string) error {
+		switch field {
+		case "id":
+			return d.word(&id)
+		case "title":
+			return d.word(&title)
+		}
+		return d.skip()
+	})
+	if err != nil || id == "" || title == "" {
+		return err
+	}
+	if d.pages++; d.pages > maxPages {
+		return d.fail("more than %d pages", maxPages)
+	}
+	if d.log.Pages == nil {
+		d.log.Pages = map[string]string{}
+	}
+	d.log.Pages[id] = title
+	return d.keeping(len(id) + len(title))
+}
+
+// repeated is word of what most entries have alike, which then takes memory once.
+func (d *reader) repeated(to *string) error {
+	if none, err := d.absent(); none || err != nil {
+		return err
+	}
+	text, _, err := d.text(maxWord)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	*to = d.known(text)
+	return d.keeping(len(text))
+}
+
+// initiator reads what led to a request. Of a script it tells the URL of the script, which is not that of
+// its document.
+func (d *reader) initiator(to *string) error {
+	c, err := d.next()
+	if err != nil {
+		return err
+	}
+	if c != '{' {
+		return d.skip()
+	}
+	var kind, at string
+	err = d.object(func(field string) error {
+		switch field {
+		case "type":
+			return d.repeated(&kind)
+		case "url":
+			return d.word(&at)
+		}
+		return d.skip()
+	})
+	if err != nil || kind != "parser" {
+		return err
+	}
+	*to = at
+	return d.keeping(len(at))
 }
 
 // word reads a short text into to; a longer one is cut, and null leaves it.
@@ -210,7 +305,11 @@ func (d *reader) entry() error {
 		case "timings":
 			receive, err = d.timings()
 		case "_resourceType":
-			err = d.word(&e.Kind)
+			err = d.repeated(&e.Kind)
+		case "pageref":
+			err = d.repeated(&e.Page)
+		case "_initiator":
+			err = d.initiator(&e.Parser)
 		case "_fromCache":
 			err = d.word(&cache)
 		case "request":
@@ -225,7 +324,7 @@ func (d *reader) entry() error {
 	if err != nil {
 		return err
 	}
-	if !web {
+	if !web || e.Method == http.MethodConnect {
 		d.log.Left++
 		return nil
 	}
@@ -313,7 +412,7 @@ func (d *reader) request(e *Entry, cookies *[]Field) (web bool, err error) {
 	err = d.object(func(name string) error {
 		switch name {
 		case "method":
-			return d.word(&e.Method)
+			return d.repeated(&e.Method)
 		case "url":
 			web, err = d.url(&e.URL)
 			return err
@@ -389,7 +488,7 @@ func (d *reader) header(to *Header) error {
 	if none, err := d.absent(); none || err != nil {
 		return err
 	}
-	count := 0
+	count, cookies := 0, 0
 	return d.array(func() error {
 		if count++; count > maxFields {
 			return d.fail("the header has more than %d lines", maxFields)
@@ -397,6 +496,11 @@ func (d *reader) header(to *Header) error {
 		name, value, err := d.pair()
 		if err != nil || name == "" {
 			return err
+		}
+		if name == "Cookie" {
+			if cookies += 1 + strings.Count(value, ";"); cookies > maxFields {
+				return d.fail("there are more than %d cookies", maxFields)
+			}
 		}
 		for _, one := range d.split(name, value) {
 			*to = append(*to, Field{name, one})

@@ -97,7 +97,7 @@ func (s *Server) line(p pasted, b *browser.Browser) (*trace.LineStory, error) {
 	if err != nil {
 		return nil, unfit(err.Error(), "such as https://shop.test/")
 	}
-	story := trace.ExplainLine(b, line, at, time.Now(), s.catalogue.Lookup)
+	story := trace.ExplainLine(b, line, at, time.Now(), false, s.catalogue.Lookup)
 	return &story, nil
 }
 

@@ -169,7 +169,7 @@ func (j *judge) line(line string) error {
 
 // tokensOf explains a line token by token. Values are shortened.
 func tokensOf(line string, at *url.URL, l *Library) *Tokens {
-	s := trace.ExplainLine(&browser.Browser{Profile: browser.Chromium()}, line, at, arrival, l.catalogue.Lookup)
+	s := trace.ExplainLine(&browser.Browser{Profile: browser.Chromium()}, line, at, arrival, false, l.catalogue.Lookup)
 	t := &Tokens{Line: s.Line, Stored: s.Verdict.Yes, Rule: s.Verdict.Rule, Why: l.sentenceOf(s.Verdict.Rule)}
 	for _, token := range s.Tokens {
 		t.Tokens = append(t.Tokens, Token{Text: token.Text, Is: token.Is, Effect: token.Effect, Does: token.Does, Rule: token.Rule})

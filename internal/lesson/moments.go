@@ -101,7 +101,7 @@ func (t *teller) moments() []Moment {
 	for _, m := range t.story.Moments {
 		all = append(all, Moment{Question: m.Question, Answer: m.Answer, Step: m.Step, Rule: m.Rule})
 	}
-	if len(all) > 0 {
+	if len(all) >= minMoments {
 		return all[:min(len(all), maxMoments)]
 	}
 	for _, w := range wonders {

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -55,50 +54,4 @@ func declared(id rule.ID) bool {
 	}
 	_, ok := c.Lookup(id)
 	return ok
-}
-
-// Show runs the scenario of a rule and returns the first verdict that the rule decided or that notes
-// it, and the run. It is an error when the run has none.
-func Show(ctx context.Context, r rule.Rule) (rule.Verdict, trace.Run, error) {
-	s, err := Parse(r.Scenario)
-	if err != nil {
-		return rule.Verdict{}, trace.Run{}, fmt.Errorf("rule %s: %w", r.ID, err)
-	}
-	result, err := s.Do(ctx, Options{})
-	if err != nil {
-		return rule.Verdict{}, result.Run, fmt.Errorf("rule %s: %w", r.ID, err)
-	}
-	if len(result.Missed) > 0 {
-		return rule.Verdict{}, result.Run, fmt.Errorf("rule %s: line %d of its scenario: %s did not hold", r.ID, result.Missed[0].Line, result.Missed[0])
-	}
-	v, ok := find(result.Run, r.ID, "")
-	if !ok {
-		return rule.Verdict{}, result.Run, fmt.Errorf("rule %s: its scenario does not give this verdict", r.ID)
-	}
-	return v, result.Run, nil
-}
-
-// find returns the first verdict that id decided; failing that, one for which it stands among the
-// further rules or the notes.
-func find(run trace.Run, id rule.ID, subject string) (rule.Verdict, bool) {
-	var (
-		beside rule.Verdict
-		found  bool
-	)
-	for _, visit := range run.Visits {
-		for _, hop := range visit.Hops {
-			for _, v := range hop.Verdicts {
-				if subject != "" && v.Subject != subject {
-					continue
-				}
-				if v.Rule == id {
-					return v, true
-				}
-				if !found && (slices.Contains(v.Also, id) || slices.Contains(v.Notes, id)) {
-					beside, found = v, true
-				}
-			}
-		}
-	}
-	return beside, found
 }

@@ -16,6 +16,7 @@ import (
 type condition struct {
 	name        string
 	dial        func(ctx context.Context, addr string) (net.Conn, error) // nil: to the site
+	refuses     string                                                   // the port on which nothing listens; "": none
 	certificate certificate
 	insecure    bool          // the browser goes on regardless
 	strips      bool          // somebody on the path asks over https what the browser asks over http
@@ -37,9 +38,8 @@ var conditions = byName(
 		host, _, _ := net.SplitHostPort(addr)
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}},
-	condition{name: "refused", dial: func(context.Context, string) (net.Conn, error) {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	}},
+	condition{name: "refused", dial: func(context.Context, string) (net.Conn, error) { return nil, errRefused }},
+	condition{name: "http-only", refuses: "443"},
 	condition{name: "silent", timeout: 50 * time.Millisecond, dial: answering("")},
 	condition{name: "closed", dial: func(context.Context, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -49,11 +49,14 @@ var conditions = byName(
 	condition{name: "not-tls", dial: answering("HTTP/1.1 400 Bad Request\r\n\r\n")},
 	condition{name: "bad-answer", dial: answering("220 mail.shop.test ESMTP\r\n")},
 	condition{name: "header-too-big", dial: answering("HTTP/1.1 200 OK\r\nX-Filler: " + strings.Repeat("x", 1<<20) + "\r\n\r\n")},
+	condition{name: "endless", dial: answering("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + strings.Repeat("<p>on and on", 1<<17))},
 	condition{name: "certificate-unknown", certificate: unknown},
 	condition{name: "certificate-expired", certificate: expired},
 	condition{name: "stripped", strips: true},
 	condition{name: "certificate-ignored", certificate: unknown, insecure: true},
 )
+
+var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
 func byName(all ...condition) map[string]condition {
 	m := make(map[string]condition, len(all))

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"slices"
@@ -58,19 +59,20 @@ type Command struct {
 func Commands() []Command {
 	return []Command{
 		{"set NAME=VALUE", "a setting of the site, its value as Python writes it; the others are the lesson's", parseSet},
-		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, echo, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, html MARKUP, login NAME, logout, account, token, nonce", parseOn},
+		{"on PATH app NAME [ARGUMENT ...]", "what the app does at exactly PATH: counter, plain, echo, anew, nested, read, flush, cycle, clear, cookie NAME=VALUE [ATTRIBUTE ...], delete-cookie NAME, html MARKUP, login NAME, logout, account, token, nonce", parseOn},
 		{"on PATH send HEADER: VALUE", "a line that the app adds to its answer at PATH; VALUE may hold Go escapes such as \\x01", parseOn},
 		{"on PATH status CODE", "the status with which the app answers at PATH", parseOn},
 		{"on PATH meanwhile OTHER", "another request with the same cookies goes to OTHER while the app is at PATH", parseOn},
 		{"site NAME PASSWORD", "the site of demo --serve answers instead of the app, with this account, and keeps accounts and sessions in SQLite", parseSite},
 		{"store CONDITION", "what the store of the sessions does from now on: ok, failed", parseStore},
 		{"network CONDITION", "what the network does from now on: " + strings.Join(conditionNames(), ", "), parseNetwork},
+		{"address HOST IP", "the name means this address, which decides whether a redirect may lead there", parseAddress},
 		{"proxy HEADER [HTTP HTTPS]", "a proxy ends TLS before the site and says in HEADER by which scheme it was asked, as http and https or in those words", parseProxy},
 		{"foreign", "the site's decisions are not watched, as those of somebody else's site", parseForeign},
 		{"header NAME: VALUE", "a line added to the requests of the next visit; Host replaces the host", parseHeader},
 		{"from URL [POLICY]", "the page from which the next visit or post comes, with its Referrer-Policy: a link or a form of that page", parseFrom},
 		{"top URL", "the page of from is a frame within this one; a further top is around that", parseTop},
-		{"load KIND URL [CREDENTIALS]", "the page of from needs this: KIND is iframe, image, script or fetch, CREDENTIALS omit, same-origin or include", parseLoad},
+		{"load KIND [METHOD] URL [CREDENTIALS]", "the page of from needs this: KIND is iframe, image, script or fetch, METHOD is GET unless it is said, CREDENTIALS omit, same-origin or include", parseLoad},
 		{"script get, script set LINE", "a script of the page of from, or of the page last visited, reads document.cookie or assigns LINE to it; LINE may hold Go escapes", parseScript},
 		{"preload HOST", "HOST and the names under it are on the list of HSTS hosts that comes with the browser", parsePreload},
 		{"profile NAME [POLICY]", "the browser is this one from here on: " + profileNames() + "; POLICY about third parties: allowed, partitioned, blocked", parseProfile},
@@ -85,6 +87,8 @@ func Commands() []Command {
 		{"forge URL HEADER: VALUE", "somebody else answers at exactly URL from now on, with this line: over http who is on the path, over https who owns that host; {name} is the name of the session cookie and {cookie} that of the present browser with its value; VALUE may hold Go escapes", parseForge},
 		{"login URL USER PASSWORD", "visits the page, fills in its login form and sends it; the password goes to that origin only", parseLogin},
 		{"lesson URL", "the visits of the lesson: over http, over https, over https again, over http again", parseLesson},
+		{"recording [with NAME=VALUE]", "the visits so far, as a recording that is held against the rules; the Cookie line of its last request has this one, too, or instead of another of its NAME", parseRecording},
+		{"recording without NAME", "the same, and the Cookie line of its last request lacks this one", parseRecording},
 		{"wait DURATION", "time passes, such as 90s, 36h or 400d", parseWait},
 		{"expect RULE [SUBJECT]", "a verdict or note that must have fallen by now", parseExpect},
 	}
@@ -218,6 +222,15 @@ func parseNetwork(rest string) (func(*world) error, error) {
 	}, nil
 }
 
+func parseAddress(rest string) (func(*world) error, error) {
+	host, text, _ := strings.Cut(rest, " ")
+	a, err := netip.ParseAddr(strings.TrimSpace(text))
+	if err != nil || host == "" {
+		return nil, fmt.Errorf("want HOST IP, such as shop.test 203.0.113.10")
+	}
+	return func(w *world) error { w.addresses[host] = a; return nil }, nil
+}
+
 func parseProxy(rest string) (func(*world) error, error) {
 	fields := strings.Fields(rest)
 	switch len(fields) {
@@ -282,15 +295,19 @@ func parseTop(rest string) (func(*world) error, error) {
 }
 
 func parseLoad(rest string) (func(*world) error, error) {
-	words := strings.Fields(rest)
+	words, method := strings.Fields(rest), ""
+	if len(words) > 2 && !strings.Contains(words[1], "://") {
+		method = words[1]
+		words = slices.Delete(words, 1, 2)
+	}
 	if len(words) < 2 || len(words) > 3 || !strings.Contains(words[1], "://") {
-		return nil, fmt.Errorf("want KIND URL [CREDENTIALS], such as fetch https://shop.test/ include")
+		return nil, fmt.Errorf("want KIND [METHOD] URL [CREDENTIALS], such as fetch https://shop.test/ include")
 	}
 	kind, ok := browser.ParseDestination(words[0])
 	if !ok || kind == browser.AsNavigation {
 		return nil, fmt.Errorf("no kind %q: there are iframe, image, script, fetch", words[0])
 	}
-	n := trace.Navigation{URL: words[1], As: kind}
+	n := trace.Navigation{Method: method, URL: words[1], As: kind}
 	if len(words) == 3 {
 		if n.Credentials, ok = browser.ParseCredentials(words[2]); !ok {
 			return nil, fmt.Errorf("no credentials mode %q: there are omit, same-origin, include", words[2])
@@ -345,7 +362,15 @@ func parseProfile(rest string) (func(*world) error, error) {
 		}
 		p = p.WithThirdParty(third)
 	}
-	return func(w *world) error { w.browser.Profile = p; return nil }, nil
+	return func(w *world) error {
+		switch {
+		case !w.one:
+			w.browser.Profile = p
+		case found:
+			w.browser.Profile = w.profile.WithThirdParty(p.ThirdParty())
+		}
+		return nil
+	}, nil
 }
 
 func parseSubmit(rest string) (func(*world) error, error) {
@@ -419,6 +444,20 @@ func parseLesson(rest string) (func(*world) error, error) {
 		return nil, fmt.Errorf("want a URL, such as http://shop.test/")
 	}
 	return func(w *world) error { return w.lesson(rest) }, nil
+}
+
+func parseRecording(rest string) (func(*world) error, error) {
+	word, pair, _ := strings.Cut(rest, " ")
+	name, value, found := strings.Cut(pair, "=")
+	switch {
+	case rest == "":
+		return func(w *world) error { return w.recording("", "") }, nil
+	case word == "with" && found && name != "":
+		return func(w *world) error { return w.recording(name, name+"="+value) }, nil
+	case word == "without" && !found && name != "":
+		return func(w *world) error { return w.recording(name, "") }, nil
+	}
+	return nil, fmt.Errorf("want nothing, with NAME=VALUE or without NAME")
 }
 
 func parseWait(rest string) (func(*world) error, error) {

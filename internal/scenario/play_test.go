@@ -96,3 +96,46 @@ func TestReadRefuses(t *testing.T) {
 		t.Errorf("an endless text: %v, and %d bytes are left", err, endless.Len())
 	}
 }
+
+// TestPlayIn plays one scenario for several profiles: those that agree are told once.
+func TestPlayIn(t *testing.T) {
+	s, err := scenario.Parse("# Why?\n#\n# Because.\n#\n# Profiles: rfc6265bis, chromium\n\nforeign\non /a app plain\non /a send Set-Cookie: a=1; SameSite=None\nvisit https://shop.test/a\nexpect store-none-not-secure a\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	results, err := s.PlayIn(t.Context(), &out, []browser.Profile{{}, browser.Curl(), browser.Chromium()}, scenario.Options{})
+	if err != nil || len(results) != 3 || len(results[0].Missed) != 0 || len(results[1].Missed) != 1 {
+		t.Errorf("results %+v, error %v", results, err)
+	}
+	inOrder(t, out.String(), []string{
+		"Why?\n\nBecause.\n\nProfiles rfc6265bis, chromium\n\n", "expect store-none-not-secure a: holds", "is refused", "What to do: Add Secure",
+		"no  store-none-not-secure", "\n\nProfile curl\n\n", "does not hold",
+	})
+	if n := strings.Count(out.String(), "Because."); n != 1 {
+		t.Errorf("the answer is written %d times", n)
+	}
+}
+
+// TestFoldedLinesKeepSecrets runs a site behind a proxy that joins Set-Cookie lines with commas. The value of
+// the second cookie is in an attribute of the first, and nowhere in the run.
+func TestFoldedLinesKeepSecrets(t *testing.T) {
+	const secret = "0123456789abcdefghij"
+	s, err := scenario.Parse("foreign\non /a app plain\non /a send Set-Cookie: a=1; Path=/, sessionid=" + secret +
+		"\non /b app plain\non /b send Set-Cookie: a=1; Domain=shop.test, sessionid=" + secret +
+		"\nvisit https://shop.test/a\nvisit https://shop.test/b\nexpect store-ok a\nexpect store-domain-mismatch a\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	result, err := s.Play(t.Context(), &out, scenario.Options{})
+	if err != nil || len(result.Missed) > 0 {
+		t.Fatalf("missed are %v, error %v", result.Missed, err)
+	}
+	if err := result.Run.WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); strings.Contains(text, "456789") || !strings.Contains(text, "Path=/, sessionid=0123…") {
+		t.Errorf("the run tells\n%s", text)
+	}
+}

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -46,17 +48,18 @@ type world struct {
 	passed   time.Duration // what the scenario has waited
 	sockets  bool          // real time and real sockets
 
-	path    string // the condition of the network whatever the scenario says; "": as it says
-	start   string // the scheme of the first visit that is typed; "": as it stands
-	before  string // what stands before the site whatever the scenario says; "": as it says
-	network condition
-	proxy   atomic.Pointer[proxy] // nil: the site is asked directly
-	foreign bool
-	header  http.Header       // of the next visit
-	title   string            // of the next visit, in an act
-	then    string            // and of its part over https
-	from    *browser.Document // where the next visit comes from; nil: typed
-	page    *trace.Document   // where the last one ended
+	path      string // the condition of the network whatever the scenario says; "": as it says
+	start     string // the scheme of the first visit that is typed; "": as it stands
+	before    string // what stands before the site whatever the scenario says; "": as it says
+	network   condition
+	addresses map[string]netip.Addr // of hosts, where it matters
+	proxy     atomic.Pointer[proxy] // nil: the site is asked directly
+	foreign   bool
+	header    http.Header       // of the next visit
+	title     string            // of the next visit, in an act
+	then      string            // and of its part over https
+	from      *browser.Document // where the next visit comes from; nil: typed
+	page      *trace.Document   // where the last one ended
 
 	mu     sync.Mutex
 	forged map[string]forgery // by URL: where somebody else answers; under mu, since the server asks
@@ -64,18 +67,23 @@ type world struct {
 	heard  map[string]heard   // by the name of a cookie, what went over such a connection in clear
 
 	authority *cert.Authority
+	kept      []tls.Certificate // that the site has already
 	handler   atomic.Pointer[http.Handler]
 	watch     trace.Watch
 	values    trace.Values
 	browsers  map[string]*browser.Browser
 	browser   *browser.Browser                     // one of them: the person's is called ""
 	profile   browser.Profile                      // of those that nothing else is said about
+	one       bool                                 // all have it, whatever else is said
 	who       string                               // whose it is
 	pages     map[*browser.Browser]*trace.Document // that the others show
 	closers   []func()
 	dialers   map[certificate]func(ctx context.Context) (net.Conn, error)
 
-	line     int // of the command that is being run
+	line     int    // of the command that is being run
+	text     string // that command
+	witness  *Witness
+	deed     Deed // what the command has its browser do
 	run      trace.Run
 	skipped  []trace.Skipped
 	outcomes []Outcome
@@ -83,13 +91,15 @@ type world struct {
 
 func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
-		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, started: epoch,
+		ctx: ctx, base: o.Settings, fixed: o.Set, sockets: o.Sockets, profile: o.Profile, one: o.OneProfile, started: epoch,
 		start: o.Start, before: o.Proxy, path: o.Network,
-		app:      &site.App{Default: site.Page{Do: site.Counter}},
-		store:    fallible{Store: &session.Memory{}},
-		header:   http.Header{},
-		network:  conditions["ok"],
-		browsers: map[string]*browser.Browser{}, pages: map[*browser.Browser]*trace.Document{},
+		witness:   o.Witness,
+		app:       &site.App{Default: site.Page{Do: site.Counter}},
+		store:     fallible{Store: &session.Memory{}},
+		header:    http.Header{},
+		network:   conditions["ok"],
+		addresses: map[string]netip.Addr{},
+		browsers:  map[string]*browser.Browser{}, pages: map[*browser.Browser]*trace.Document{},
 		dialers: map[certificate]func(context.Context) (net.Conn, error){},
 		forged:  map[string]forgery{}, heard: map[string]heard{},
 	}
@@ -107,6 +117,10 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 			return w, fmt.Errorf("no network condition %q: there are %s", o.Network, strings.Join(conditionNames(), ", "))
 		}
 		w.network = condition
+	}
+	if o.Witness != nil {
+		w.authority, w.kept = o.Witness.Authority, []tls.Certificate{o.Witness.Certificate}
+		return w, nil
 	}
 	var err error
 	w.authority, err = cert.NewAuthority(w.now())
@@ -144,9 +158,13 @@ func (w *world) visit(method, target string) error {
 	if w.from == nil && len(w.run.Visits) == 0 {
 		target = w.typed(target)
 	}
-	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
-		return c.Navigate(w.ctx, w.next(trace.Navigation{Method: method, URL: target}))
-	})
+	return w.request(w.next(trace.Navigation{Method: method, URL: target}))
+}
+
+// request makes the one request that a command asks for, and those that its redirects lead to.
+func (w *world) request(n trace.Navigation) error {
+	w.deed.Navigation = &n
+	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Navigate(w.ctx, n) })
 }
 
 // typed is the URL of the first visit, under the scheme with which it is to begin.
@@ -161,9 +179,7 @@ func (w *world) typed(target string) string {
 // post sends a form that stands in another page.
 func (w *world) post(target string, values [][2]string) error {
 	kind, body := form.Encode(values)
-	return w.navigate(func(c *trace.Client) (trace.Visit, error) {
-		return c.Navigate(w.ctx, w.next(trace.Navigation{URL: target, ContentType: kind, Body: body}))
-	})
+	return w.request(w.next(trace.Navigation{URL: target, ContentType: kind, Body: body}))
 }
 
 // around puts the page of from, and what is around that already, into a frame of the one at u.
@@ -184,7 +200,7 @@ func (w *world) load(n trace.Navigation) error {
 	if w.from == nil {
 		return errors.New("no from names the page that needs this")
 	}
-	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Navigate(w.ctx, w.next(n)) })
+	return w.request(w.next(n))
 }
 
 // script reads document.cookie, or writes it when line is not nil.
@@ -198,6 +214,7 @@ func (w *world) script(line *string) error {
 		return errors.New("no page was visited and no from names one, so there is no script")
 	}
 	w.from = nil
+	w.deed.Page, w.deed.Script = d, line
 	return w.navigate(func(c *trace.Client) (trace.Visit, error) { return c.Script(d, line), nil })
 }
 
@@ -256,7 +273,10 @@ func (w *world) navigate(do func(*trace.Client) (trace.Visit, error)) error {
 	if len(v.Hops) > 0 {
 		w.add(v)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return w.witnessed(v)
 }
 
 // add makes visits a part of the run, with what somebody on the path had of them.
@@ -278,7 +298,10 @@ func (w *world) login(page string, as form.Credentials) error {
 	visits, err := client.Login(w.ctx, page, as)
 	w.page = client.Document
 	w.add(visits...)
-	return err
+	if err != nil {
+		return err
+	}
+	return w.witnessed(visits[len(visits)-1])
 }
 
 func (w *world) lesson(target string) error {
@@ -293,6 +316,27 @@ func (w *world) lesson(target string) error {
 	run, err := visits(w.ctx, target)
 	w.page = client.Document
 	w.add(run.Visits...)
+	if err != nil {
+		return err
+	}
+	return w.witnessed(run.Visits[len(run.Visits)-1])
+}
+
+// recording plays the visits of the present browser as a recording to a new one of its profile. The last
+// request is recorded without the cookie of a name, and with a pair in its place.
+func (w *world) recording(name, pair string) error {
+	run := trace.Run{Visits: slices.DeleteFunc(slices.Clone(w.run.Visits), func(v trace.Visit) bool { return v.As != w.who })}
+	if len(run.Visits) == 0 {
+		return errors.New("nothing was visited that could be recorded")
+	}
+	log := run.HAR()
+	if name != "" {
+		log.Entries[len(log.Entries)-1].SetCookie(name, pair)
+	}
+	_, err := trace.PlayHAR(log, &browser.Browser{Profile: w.browser.Profile}, true, func(v trace.Visit) error {
+		w.run.Visits = append(w.run.Visits, v)
+		return nil
+	})
 	return err
 }
 
@@ -445,6 +489,14 @@ func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if w.network.dial != nil {
 		return w.network.dial(ctx, addr)
 	}
+	if _, port, _ := net.SplitHostPort(addr); port == w.network.refuses {
+		return nil, errRefused
+	}
+	if a, ok := w.addressOf(addr); ok {
+		if err := trace.CheckAddress(ctx, a); err != nil {
+			return nil, err
+		}
+	}
 	dial, err := w.dialer(w.network.certificate)
 	if err != nil {
 		return nil, err
@@ -465,6 +517,16 @@ func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	return t, nil
 }
 
+// addressOf is the address that a host and port mean, where the scenario or the host itself says so.
+func (w *world) addressOf(hostport string) (netip.Addr, bool) {
+	name, _, _ := net.SplitHostPort(hostport)
+	if a, ok := w.addresses[name]; ok {
+		return a, true
+	}
+	a, err := netip.ParseAddr(name)
+	return a, err == nil
+}
+
 // dialer starts the server that shows the kind of certificate, once.
 func (w *world) dialer(kind certificate) (func(context.Context) (net.Conn, error), error) {
 	if d, ok := w.dialers[kind]; ok {
@@ -474,7 +536,7 @@ func (w *world) dialer(kind certificate) (func(context.Context) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	config := w.authority.ServerConfig(w.now)
+	config := w.authority.ServerConfig(w.now, w.kept...)
 	if kind == expired {
 		config = w.authority.ExpiredConfig(w.now)
 	}
@@ -584,6 +646,11 @@ type Options struct {
 	Set      []string          // assignments that hold whatever the scenario sets
 	Sockets  bool              // real sockets on loopback and the real clock
 	Profile  browser.Profile   // of the browsers, until the scenario says otherwise
+	Witness  *Witness          // wants Sockets; nil: none
+
+	// OneProfile has the browsers keep Profile throughout. Of what the scenario says about profiles only
+	// the policy about third parties counts, which is a person's choice in every browser.
+	OneProfile bool
 
 	Start string // http or https: the scheme of the first URL that is typed, whatever the scenario says
 	Proxy string // the header of a proxy that ends TLS before the site, or NoProxy, whatever the scenario says
@@ -610,7 +677,7 @@ func (s *Scenario) Do(ctx context.Context, o Options) (Result, error) {
 	}
 	defer w.close()
 	for _, c := range s.commands {
-		w.line = c.line
+		w.line, w.text = c.line, c.text
 		err := c.do(w)
 		if absent, ok := errors.AsType[*absentError](err); ok && o.PassOver {
 			w.passOver(absent)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ var plainDoings = map[string]Doing{
 	"clear":   clearAll,
 	"large":   large,
 	"echo":    echo,
+	"anew":    anew,
+	"nested":  nested,
 
 	"logout":     logout,
 	"account":    account,
@@ -86,6 +89,19 @@ func echo(_ http.ResponseWriter, r *http.Request) (string, error) {
 	return strings.Join([]string{
 		r.Method, r.URL.RequestURI(), h.Get("Origin"), h.Get("Referer"), h.Get("Sec-Fetch-Site"), string(body),
 	}, " "), err
+}
+
+// anew leads to its own path with another query, which is as long each time.
+func anew(w http.ResponseWriter, r *http.Request) (string, error) {
+	n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+	w.Header().Set("Location", fmt.Sprintf("%s?n=%04d", r.URL.Path, n+1))
+	return "anew", nil
+}
+
+// nested leads to its own path with the URL that was asked for as the return address.
+func nested(w http.ResponseWriter, r *http.Request) (string, error) {
+	w.Header().Set("Location", r.URL.Path+"?next="+url.QueryEscape(r.URL.RequestURI()))
+	return "nested", nil
 }
 
 // setCookie is "cookie NAME=VALUE [ATTRIBUTE ...]": the attributes are spelled as in Set-Cookie.

@@ -47,6 +47,7 @@ func TellAct(run Run, act Act, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	for _, q := range act.Questions {
 		s.Moments = append(s.Moments, s.answer(q)...)
 	}
+	s.Moments = append(s.Moments, s.aside()...)
 	return s
 }
 
@@ -70,7 +71,7 @@ func (s *Story) skip(visit int, skipped []Skipped) []Skipped {
 	for ; len(skipped) > 0 && skipped[0].Before == visit; skipped = skipped[1:] {
 		s.Steps = append(s.Steps, Step{
 			Number: len(s.Steps) + 1, Title: skipped[0].Title, As: skipped[0].As, Action: skipped[0].Title,
-			Condition: none, Result: "not reached: " + skipped[0].Why, Sent: none,
+			Condition: none, Result: notReached + ": " + skipped[0].Why, Sent: none,
 		})
 	}
 	return skipped
@@ -91,25 +92,29 @@ type titled struct {
 	title string
 	as    string // whose browser; "" is the person's
 	hops  []*Hop
+	next  *Hop // the one after a part that has none
 }
 
 func partsOf(v *Visit) []titled {
 	hops := pointers(v.Hops)
 	if v.Then == "" {
-		return []titled{{v.Title, v.As, hops}}
+		return []titled{{title: v.Title, as: v.As, hops: hops}}
 	}
 	cut := slices.IndexFunc(hops, (*Hop).Secure)
 	if cut < 0 {
 		cut = len(hops)
 	}
-	return []titled{{v.Title, v.As, hops[:cut]}, {v.Then, v.As, hops[cut:]}}
+	return []titled{{v.Title, v.As, hops[:cut], hops[0]}, {title: v.Then, as: v.As, hops: hops[cut:]}}
 }
 
 // actStep tells one part. The values that cookies had before are in values, by name, and are kept up to date.
 func (s *Story) actStep(part titled, values map[string]string) Step {
 	step := Step{Number: len(s.Steps) + 1, Title: part.title, As: part.as, Action: part.title, hops: part.hops, reached: len(part.hops) > 0}
 	if !step.reached {
-		step.Condition, step.Result, step.Sent = none, "not reached", none
+		step.Condition, step.Result, step.Sent = none, notReached, none
+		if part.next != nil {
+			step.stayed(part.next)
+		}
 		return step
 	}
 	first := part.hops[0]
@@ -208,7 +213,7 @@ func (s *Story) trackAct(act Act) []Variable {
 	for _, name := range s.Cookies {
 		all = append(all,
 			s.follow("cookie "+called(name), false, func(st *Step, before string) string { return fateInAct(st, name, before) }),
-			s.follow("value of "+name, false, valueOf(name)))
+			s.follow(valuePrefix+name, false, valueOf(name)))
 	}
 	all = append(all, s.follow("known HSTS hosts", false, func(st *Step, _ string) string { return hstsNames(st) }))
 	for _, name := range s.Cookies {
@@ -242,6 +247,9 @@ func fateInAct(st *Step, name, before string) string {
 	return before
 }
 
+// valuePrefix begins the names of the variables that tell the values of a cookie apart.
+const valuePrefix = "value of "
+
 // valueOf numbers the values that a cookie had, so that a person sees it change: none of them is shown.
 func valueOf(name string) func(st *Step, before string) string {
 	var seen []string
@@ -270,6 +278,9 @@ func valueOf(name string) func(st *Step, before string) string {
 // setValue is what stands for the value that an answer gave a cookie last: its number and, for a run that
 // was saved when there were none, what is shown of it.
 func setValue(h *Hop, name string) (value string) {
+	if h.Response == nil { // a script set it
+		return ""
+	}
 	for _, f := range h.Response.Fields {
 		if !strings.EqualFold(f.Name, "Set-Cookie") {
 			continue

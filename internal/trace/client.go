@@ -32,6 +32,8 @@ type Client struct {
 	Timeout  time.Duration                                                     // for one request; 0: 10 s
 	Watch    *Watch                                                            // the site's, when it runs in this process; nil: foreign
 
+	AllowPrivate bool // follow a redirect from a public address into a private network
+
 	// InsecureKeepCookieValues says that [Run.WriteCurl] is to have the values of the cookies, which then
 	// are in the memory of the Run. No other writer has them.
 	InsecureKeepCookieValues bool
@@ -39,6 +41,8 @@ type Client struct {
 	Document *Document // the page that the browser shows; nil before the first visit, and for an error page
 
 	Values *Values // of the cookies of a run that several Clients make; nil: of this one's
+
+	places map[string]space // where hosts were first reached
 }
 
 // Visit asks for target as if a person had typed it: it is Navigate with nothing else given.
@@ -67,6 +71,8 @@ type Navigation struct {
 	BodyOnlyTo *url.URL
 
 	Header http.Header // added to every request; Host replaces the Host field
+
+	preflight func(*answer) // of a request that asks for permission: takes the answer; nil for any other
 }
 
 // sendsBody reports whether a request of the navigation still has its body, which a redirect may drop.
@@ -87,7 +93,7 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 		n.Method = http.MethodPost
 	}
 	var (
-		visit = Visit{Typed: u.Redacted()}
+		visit = Visit{Typed: u.Redacted(), Profile: named(c.Browser.Profile)}
 		chain = c.Browser.Profile.Chain()
 		req   = browser.Request{
 			Method: n.Method, URL: u, Initiator: n.Initiator, ByScript: n.ByScript, ContentType: n.ContentType,
@@ -97,17 +103,37 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 	if n.Initiator != nil {
 		visit.From = n.Initiator.URL.Redacted()
 	}
+	inTime, cancel := context.WithTimeout(c.enclose(ctx, &n, u), max(maxVisit, c.timeout()))
+	defer cancel()
 	for {
-		hop, next, more := c.hop(ctx, req, &chain, &n)
+		if ask, asked, may := c.preflight(inTime, req, &n); asked {
+			visit.Hops = append(visit.Hops, ask)
+			if ctx.Err() != nil {
+				return visit, fmt.Errorf("visiting %s: %w", visit.Typed, context.Cause(ctx))
+			}
+			if !may {
+				return visit, nil
+			}
+		}
+		hop, next, more := c.hop(inTime, req, &chain, &n)
 		visit.Hops = append(visit.Hops, hop)
 		if ctx.Err() != nil {
 			return visit, fmt.Errorf("visiting %s: %w", visit.Typed, context.Cause(ctx))
 		}
 		if !more {
+			visit.conclude()
 			return visit, nil
 		}
 		req = next
 	}
+}
+
+// named is the name of a profile as a Visit has it.
+func named(p browser.Profile) string {
+	if p.Name() == (browser.Profile{}).Name() {
+		return ""
+	}
+	return p.Name()
 }
 
 // parseTarget accepts what a browser can be asked to visit: an absolute http or https URL.
@@ -152,7 +178,7 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		rec.Record(withheld(req.URL, n.BodyOnlyTo, "the password does not go there"))
 		return hop, next, false
 	}
-	hr, err := newRequest(ctx, req, cookies, req.ContextHeader(rec), n)
+	hr, err := newRequest(ctx, req, cookies, c.contextHeader(req, rec), n)
 	if err != nil {
 		rec.Record(unanswered(req.URL, err))
 		return hop, next, false
@@ -174,7 +200,7 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		return hop, next, false
 	}
 	rec.Record(connected(req.URL, a))
-	hop.Known, hop.Response = a.known, c.presentable(a)
+	hop.Known, hop.Response, hop.saysLoop = a.known, c.presentable(a), saysLoop(a)
 	for _, v := range a.verdicts {
 		rec.Record(v)
 	}
@@ -183,6 +209,10 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		rec.Record(observe(hop.URL, a.status, location))
 	}
 	c.take(req, a, rec)
+	if n.preflight != nil {
+		n.preflight(a)
+		return hop, next, false // no redirect of an answer to OPTIONS is followed
+	}
 	if a.status/100 == 3 {
 		var v rule.Verdict
 		if next, v = chain.Next(req, a.status, location, cookies, rec); v.Yes {
@@ -191,9 +221,17 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		}
 	}
 	if req.As == browser.AsNavigation {
-		c.show(req.URL, a)
+		c.show(req.URL, a, rec)
 	}
 	return hop, next, false
+}
+
+// contextHeader is what the browser says of where a request comes from. One without pages says nothing.
+func (c *Client) contextHeader(req browser.Request, rec *rule.Recorder) []browser.HeaderField {
+	if !c.Browser.Profile.ShowsPages() {
+		return nil
+	}
+	return req.ContextHeader(rec)
 }
 
 // take hands the browser what an answer tells it to remember: HSTS, then each cookie in order, and to
@@ -225,7 +263,7 @@ func (c *Client) snapshot() ([]StoredCookie, []KnownHost) { return snapshot(c.Br
 func snapshot(b *browser.Browser, now time.Time) (cookies []StoredCookie, hosts []KnownHost) {
 	for _, k := range b.Cookies(now) {
 		s := StoredCookie{
-			Name: k.Name(), Domain: k.Domain(), HostOnly: k.HostOnly(), Path: k.Path(),
+			Name: k.Name(), Domain: k.Domain(), HostOnly: k.HostOnly(), Path: shortenFolded(k.Path()),
 			Secure: k.Secure(), HttpOnly: k.HttpOnly(), SameSite: k.SameSite().String(),
 		}
 		if k.Persistent() {

@@ -59,7 +59,7 @@ visit http://shop.test/
 		ID:       "connect-timeout",
 		Source:   fetch,
 		Sentence: "No answer came within the time that was given.",
-		Fix:      "Check that the site answers at all and that no firewall drops the connection, or give it longer with --timeout.",
+		Fix:      "Check that the site answers at all and that no firewall drops the connection, or give it longer with --timeout. A visit with all its redirects has a minute.",
 		Scenario: `
 network silent
 visit http://shop.test/
@@ -146,6 +146,30 @@ visit https://shop.test/
 `,
 })
 
+var (
+	noteBodyLeft = rules.Add(rule.Rule{
+		ID:       "note-body-left",
+		Source:   "Lockstep, package trace, constant maxBody",
+		Sentence: "The body of the answer is longer than the 1 MB that are read, or did not end in time or where it said; the forms and http URLs of the rest are not known. The header is, and with it all cookies.",
+		Fix:      "If the page is meant to be so long, trace one that is not; else look why it does not end.",
+		Scenario: `
+network endless
+visit http://shop.test/
+`,
+	})
+	noteBodyEncoded = rules.Add(rule.Rule{
+		ID:       "note-body-encoded",
+		Source:   "RFC 9110, section 12.5.3; Lockstep, package trace",
+		Sentence: "The body came in a content coding, which the request did not ask for; it is not unpacked, as a little of it can become very much, so the forms of the page are not known.",
+		Fix:      "Let the site compress only for clients whose Accept-Encoding names the coding.",
+		Scenario: `
+on /a app plain
+on /a send Content-Encoding: gzip
+visit https://shop.test/a
+`,
+	})
+)
+
 // whyNot names the rule for a request that got no answer, and the words that describe the cause.
 func whyNot(err error) (rule.ID, string) {
 	var (
@@ -153,6 +177,9 @@ func whyNot(err error) (rule.ID, string) {
 		record tls.RecordHeaderError
 		cert   *certificateError
 	)
+	if id, cause, ok := whyPrivate(err); ok {
+		return id, cause
+	}
 	switch {
 	case errors.As(err, &cert):
 		return connectCertificate, cert.Error()
@@ -206,6 +233,14 @@ func connected(u *url.URL, a *answer) rule.Verdict {
 	if n := len(a.values("Set-Cookie")); n > maxCookieLines {
 		v.Notes = append(v.Notes, noteTooManyCookieLines)
 		v.Facts = append(v.Facts, rule.Fact{Name: "Set-Cookie lines", Value: strconv.Itoa(n)})
+	}
+	if a.left {
+		v.Notes = append(v.Notes, noteBodyLeft)
+		v.Facts = append(v.Facts, rule.Fact{Name: "octets read", Value: strconv.Itoa(len(a.body))})
+	}
+	if a.encoded != "" {
+		v.Notes = append(v.Notes, noteBodyEncoded)
+		v.Facts = append(v.Facts, rule.Fact{Name: "Content-Encoding", Value: cutURL(a.encoded)})
 	}
 	if a.certificate != nil {
 		v.Notes = append(v.Notes, noteCertificateIgnored)

@@ -48,7 +48,7 @@ func cutPart(s string) (part, after string, found bool) {
 }
 
 // DialTo returns a dialing function that obeys the first of rules that applies to an address, and
-// leaves the others alone.
+// leaves the others alone. To an address that they name a visit may be led.
 func DialTo(all []ConnectTo, dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(addr)
@@ -58,7 +58,7 @@ func DialTo(all []ConnectTo, dial func(ctx context.Context, network, addr string
 		for _, c := range all {
 			if (c.Host == "" || c.Host == strings.ToLower(host)) && (c.Port == "" || c.Port == port) {
 				if c.ToHost != "" {
-					host = c.ToHost
+					host, ctx = c.ToHost, unfenced(ctx)
 				}
 				if c.ToPort != "" {
 					port = c.ToPort

@@ -8,9 +8,11 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/internal/form"
+	"github.com/lockstep-http/lockstep/rule"
 )
 
 // A Document is the page at which a navigation ended. It may hold secrets: it is for the next steps, and
@@ -18,11 +20,14 @@ import (
 type Document struct {
 	browser.Document
 	Forms []*form.Form // what is filled in stays filled in
+
+	insecure []form.Insecure // http URLs, when it came over https
+	upgrades bool            // by its policy, those are asked for over https
 }
 
 // show makes the answer to a request for u the page that the browser shows. An answer without content
 // leaves the page as it is.
-func (c *Client) show(u *url.URL, a *answer) {
+func (c *Client) show(u *url.URL, a *answer, rec *rule.Recorder) {
 	if a.status == http.StatusNoContent || a.status == http.StatusResetContent {
 		return
 	}
@@ -31,12 +36,16 @@ func (c *Client) show(u *url.URL, a *answer) {
 	}}
 	if a.html {
 		page := form.Parse(a.body, u)
-		d.Forms = page.Forms
+		d.Forms, d.insecure = page.Forms, page.Insecure
+		d.upgrades = page.Upgrades || slices.ContainsFunc(a.values("Content-Security-Policy"), form.Upgrades)
 		if page.ReferrerPolicy != "" {
 			d.ReferrerPolicy = page.ReferrerPolicy
 		}
 	}
 	c.Document = d
+	for _, v := range mixed(u, d.insecure, d.upgrades) {
+		rec.Record(v)
+	}
 }
 
 func isHTML(contentType string) bool {
@@ -68,5 +77,8 @@ func (c *Client) submit(ctx context.Context, f *form.Form, n Navigation) (Visit,
 		from.ReferrerPolicy = "no-referrer"
 	}
 	n.Method, n.URL, n.Initiator, n.ContentType, n.Body = s.Method, s.URL.String(), &from, s.ContentType, s.Body
+	if c.Document.upgrades && s.URL.Scheme == "http" {
+		n.URL = withScheme(s.URL, "https")
+	}
 	return c.Navigate(ctx, n)
 }

@@ -21,11 +21,12 @@ import (
 
 // What a site may make the client read and wait for.
 const (
-	maxHeader      = 256 << 10 // bytes of an answer's header
-	maxBody        = 1 << 20   // bytes of an answer's body; what is longer is left unread
-	maxCookieLines = 200       // Set-Cookie lines of an answer; browsers keep 180 cookies of a site
-	maxLines       = 1000      // lines of an answer's header
-	maxInformed    = 5         // answers of status 1xx before the real one
+	maxHeader      = 256 << 10   // bytes of an answer's header
+	maxBody        = 1 << 20     // bytes of an answer's body; what is longer is left unread
+	maxCookieLines = 200         // Set-Cookie lines of an answer; browsers keep 180 cookies of a site
+	maxLines       = 1000        // lines of an answer's header
+	maxInformed    = 5           // answers of status 1xx before the real one
+	maxVisit       = time.Minute // for one visit with its redirects, or one request when that is given longer
 	defaultTimeout = 10 * time.Second
 )
 
@@ -45,7 +46,9 @@ type answer struct {
 	body        []byte
 	plainText   bool
 	html        bool
-	certificate error // why the certificate is not valid; nil over http, too
+	left        bool   // the body, from where it was no longer read
+	encoded     string // the coding of a body that is not read; "": none
+	certificate error  // why the certificate is not valid; nil over http, too
 	tls         *tls.ConnectionState
 	known       bool
 	verdicts    []rule.Verdict // the site's, when known
@@ -171,7 +174,7 @@ func newRequest(ctx context.Context, req browser.Request, cookies string, contex
 // contextOf returns the header lines of a request that say where it comes from, as they were sent.
 func contextOf(hr *http.Request) []Field {
 	var fields []Field
-	for _, name := range []string{"Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-User", "Sec-Fetch-Dest"} {
+	for _, name := range []string{"Origin", "Referer", requestMethod, "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-User", "Sec-Fetch-Dest"} {
 		for _, value := range hr.Header[name] {
 			fields = append(fields, Field{Name: name, Value: value})
 		}
@@ -187,8 +190,12 @@ func (c *Client) connect(ctx context.Context, req browser.Request) (net.Conn, er
 		port = map[bool]string{false: "80", true: "443"}[secure]
 	}
 	conn, err := c.dial(ctx, net.JoinHostPort(host, port))
-	if err != nil || !secure {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	c.reached(ctx, req.URL.Host, conn.RemoteAddr())
+	if !secure {
+		return conn, nil
 	}
 	secured := tls.Client(conn, &tls.Config{
 		ServerName: host,
@@ -215,8 +222,7 @@ func (c *Client) dial(ctx context.Context, addr string) (net.Conn, error) {
 	if c.Dial != nil {
 		return c.Dial(ctx, "tcp", addr)
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", addr)
+	return Dial(ctx, "tcp", addr)
 }
 
 // verify reports why the certificate of a connection to host is not valid, or nil.
@@ -249,15 +255,35 @@ func readAnswer(r *bufio.Reader, hr *http.Request) (*answer, error) {
 		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
 			continue
 		}
-		// A body that ends early is no concern of cookies: what came of it is kept.
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-		return &answer{
-			status: resp.StatusCode, fields: fieldsOf(head), body: body,
+		a := &answer{
+			status: resp.StatusCode, fields: fieldsOf(head), encoded: codingOf(resp.Header),
 			plainText: strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"),
 			html:      isHTML(resp.Header.Get("Content-Type")),
-		}, nil
+		}
+		a.readBody(resp.Body)
+		return a, nil
 	}
 	return nil, errors.New("more than a few answers of status 1xx")
+}
+
+// readBody reads what a page may have. A body that ends early is no concern of cookies: what came of it is
+// kept. One in a coding, which was not asked for, is not unpacked, since little of it can be much.
+func (a *answer) readBody(body io.Reader) {
+	if a.encoded != "" {
+		a.plainText, a.html = false, false
+		return
+	}
+	read, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	a.body, a.left = read[:min(len(read), maxBody)], err != nil || len(read) > maxBody
+}
+
+// codingOf is the Content-Encoding of an answer, or "" when the body is as it is.
+func codingOf(h http.Header) string {
+	coding := strings.ToLower(strings.Join(h["Content-Encoding"], ", "))
+	if coding == "identity" {
+		return ""
+	}
+	return coding
 }
 
 // readHead reads the status line and the header, up to and with the empty line.

@@ -111,6 +111,9 @@ var markdownCell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "
 // Printable takes out of a text what a terminal would obey.
 func Printable(s string) string { return clean(s) }
 
+// Wrap breaks a text into lines that a terminal shows whole, and makes it printable.
+func Wrap(text string) []string { return wrap(clean(text), factsWidth) }
+
 // clean takes out what a terminal or a table would obey.
 func clean(s string) string { return strings.Map(printable, strings.ToValidUTF8(s, "?")) }
 
@@ -122,29 +125,33 @@ func wrap(text string, width int) []string {
 	}
 	var (
 		lines []string
-		line  []rune
+		line  []byte
+		runes int // in line
 	)
 	flush := func() {
-		if len(line) > 0 {
+		if runes > 0 {
 			lines = append(lines, string(line))
 		}
-		line = nil
+		line, runes = line[:0], 0
 	}
 	for word := range strings.FieldsSeq(text) {
-		w := []rune(word)
-		if len(line) > 0 && len(line)+1+len(w) > width {
+		n := utf8.RuneCountInString(word)
+		if runes > 0 && runes+1+n > width {
 			flush()
 		}
-		if len(line) > 0 {
+		if runes > 0 {
 			line = append(line, ' ')
+			runes++
 		}
-		for len(line)+len(w) > width {
-			room := width - len(line)
-			line = append(line, w[:room]...)
-			w = w[room:]
-			flush()
+		for ; runes+n > width; n-- {
+			_, size := utf8.DecodeRuneInString(word)
+			line, word = append(line, word[:size]...), word[size:]
+			if runes++; runes == width {
+				flush()
+			}
 		}
-		line = append(line, w...)
+		line = append(line, word...)
+		runes += n
 	}
 	flush()
 	return lines

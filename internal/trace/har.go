@@ -19,6 +19,7 @@ import (
 const (
 	maxPlayedCookies = 2000 // cookies that it tells of one by one
 	maxDifferences   = 1000 // differences that it names
+	maxRedirections  = 1000 // redirects whose next request did not come yet
 )
 
 // A Playback is what there is to tell of a HAR as a whole, after a browser of ours has seen every answer
@@ -34,11 +35,11 @@ type Playback struct {
 	Cookies     []PlayedCookie // in the order in which they appeared
 	MoreCookies int
 	Before      int // cookies that were sent and that no answer in the recording set
-	Unjudged    int // times that a subresource of another site's page was asked for, about which the model says nothing
 
 	Differences     []Difference // in the order in which they appeared
-	MoreDifferences int
-	NoneSent        bool // no request carries a cookie, though answers set some
+	Untold          []Difference // what may be none: the recording leaves open what decides
+	MoreDifferences int          // of both
+	NoneSent        bool         // no request carries a cookie, though answers set some
 }
 
 // A PlayedCookie is what became of the cookies of one name on one site.
@@ -81,29 +82,23 @@ const (
 	OtherValue   DifferenceKind = "sent with another value than the last that was stored"
 )
 
-// Why is what most likely is behind a difference.
-func (k DifferenceKind) Why() string {
-	switch k {
-	case SentUnstored:
-		return "The cookie that was sent was set otherwise: before the recording began, by a script, or by an answer that is not in it."
-	case SentKept:
-		return "The browser that was recorded follows another rule here, or sent a cookie of the same name that was there before the recording began."
-	case NotSent:
-		return "A script or another tab has deleted it, a script asked without credentials: \"include\", or the browser blocks cookies of third parties."
-	case OtherValue:
-		return "A script, another tab or an answer that is not in the recording has changed it."
-	}
-	return ""
-}
-
 // A Difference is a cookie with which the recording does not do what the model does.
 type Difference struct {
 	Kind         DifferenceKind
 	Cookie, Host string
 	Rule         rule.ID // that decides in the model; "" when nothing keeps the cookie back
+	Doubt        string  // of what is untold: what the recording does not tell
 	Times        int
 	First        time.Time // the first of the requests
 	Method, URL  string
+}
+
+// Why is what most likely is behind a difference.
+func (d Difference) Why() string {
+	if d.Doubt != "" {
+		return "The recording does not tell " + d.Doubt + ", and the cookie depends on it."
+	}
+	return fixes[d.Kind]
 }
 
 // PlayHAR shows the answers of a recording to b in the order in which they came, asks it about each
@@ -112,8 +107,9 @@ type Difference struct {
 // none. snapshots says that the hops are to have what the browser holds.
 func PlayHAR(log *har.Log, b *browser.Browser, snapshots bool, each func(Visit) error) (*Playback, error) {
 	p := &player{
-		browser: b, snapshots: snapshots, log: log, open: map[int]*Visit{}, hosts: map[string]bool{}, cookies: map[[2]string]int{},
-		refused: map[[2]string]rule.ID{}, differences: map[Difference]int{}, before: map[[2]string]bool{},
+		browser: b, snapshots: snapshots, log: log, open: map[int]*asked{}, hosts: map[string]bool{}, cookies: map[[2]string]int{},
+		documents: newDocuments(log), redirected: map[string]*redirection{},
+		refused: map[[2]string]rule.ID{}, doubtful: map[[2]string]string{}, differences: map[Difference]int{}, before: map[[2]string]bool{},
 		out: Playback{Recorder: recorder(log), Left: log.Left},
 	}
 	sent, set := log.HasCookies()
@@ -123,13 +119,13 @@ func PlayHAR(log *har.Log, b *browser.Browser, snapshots bool, each func(Visit) 
 			p.ask(ev.entry)
 			continue
 		}
-		v := p.open[ev.entry]
-		if v == nil {
+		a := p.open[ev.entry]
+		if a == nil {
 			continue
 		}
 		delete(p.open, ev.entry)
-		p.answer(ev.entry, v.Last())
-		if err := each(*v); err != nil {
+		p.answer(ev.entry, a)
+		if err := each(a.visit); err != nil {
 			return nil, err
 		}
 	}
@@ -151,11 +147,18 @@ type event struct {
 }
 
 // events puts a recording into the order of time. Of what happens at one time, entries keep their order.
+// Browsers cut when a request began to milliseconds, and not how long it took: then an answer is put where
+// it would stand if that were cut as well, or what it led to would come before it.
 func events(log *har.Log) []event {
+	cut := !slices.ContainsFunc(log.Entries, func(e har.Entry) bool { return e.Started.Nanosecond()%int(time.Millisecond) != 0 })
 	all := make([]event, 0, 2*len(log.Entries))
 	for i := range log.Entries {
 		e := &log.Entries[i]
-		all = append(all, event{e.Started, i, false}, event{e.Started.Add(e.Taken), i, true})
+		answered := e.Started.Add(e.Taken)
+		if cut {
+			answered = answered.Truncate(time.Millisecond)
+		}
+		all = append(all, event{e.Started, i, false}, event{answered, i, true})
 	}
 	slices.SortStableFunc(all, func(a, b event) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.entry, b.entry)) })
 	return all
@@ -166,12 +169,16 @@ type player struct {
 	browser   *browser.Browser
 	snapshots bool
 	log       *har.Log
-	open      map[int]*Visit // requests without their answer, by entry
+	open      map[int]*asked // requests without their answer, by entry
 	out       Playback
+
+	documents  *documents
+	redirected map[string]*redirection // by the URL that it leads to
 
 	hosts       map[string]bool
 	cookies     map[[2]string]int     // by site and name, where they are in out.Cookies
 	refused     map[[2]string]rule.ID // the cookies of which no line was stored, and by which rule
+	doubtful    map[[2]string]string  // the cookies of which the last line was read in a doubt, and which one
 	before      map[[2]string]bool
 	values      Values             // of the recording, which has them in memory anyway
 	differences map[Difference]int // without Times and First, where they are in out.Differences
@@ -179,6 +186,20 @@ type player struct {
 	held     []StoredCookie // the last snapshot, shared by hops between which nothing changed
 	known    []KnownHost
 	upToDate bool
+}
+
+// asked is a request that waits for its answer.
+type asked struct {
+	visit Visit
+	inference
+	modelled []map[string][]string // what would go along with each of the others, by name; nil until it is asked for
+}
+
+// A redirection is an answer that led elsewhere.
+type redirection struct {
+	inference
+	status   int
+	location string
 }
 
 // ask begins the visit of an entry: what goes along with the request, by the model and by the recording.
@@ -191,6 +212,8 @@ func (p *player) ask(i int) {
 	}
 	if e.Local {
 		p.out.Local++
+		f := p.infer(e, u)
+		p.arrive(e, &f)
 		return
 	}
 	p.out.Requests++
@@ -199,17 +222,24 @@ func (p *player) ask(i int) {
 		p.hosts[u.Host] = true
 		p.out.Hosts++
 	}
-	redirected := e.Received.First("Non-Authoritative-Reason") != ""
-	v := &Visit{Title: "request " + strconv.Itoa(p.out.Requests), Typed: u.Redacted(), Hops: []Hop{{
-		At: e.Started, Method: cmp.Or(e.Method, http.MethodGet), URL: u.Redacted(), Left: !redirected,
-	}}}
-	p.open[i] = v
-	hop := v.Last()
-	rec := rule.NewRecorder(func(v rule.Verdict) { hop.Verdicts = append(hop.Verdicts, v) })
+	byItself := e.Received.First("Non-Authoritative-Reason") != ""
+	a := &asked{Visit{Title: "request " + strconv.Itoa(p.out.Requests), Typed: u.Redacted(), Hops: []Hop{{
+		At: e.Started, Method: cmp.Or(e.Method, http.MethodGet), URL: u.Redacted(), Left: !byItself,
+	}}}, inference{req: browser.Request{Method: e.Method, URL: u}}, nil}
+	p.open[i] = a
+	hop := a.visit.Last()
+	rec := hop.recorder(nil)
 	if u.Scheme == "http" {
 		p.browser.Upgrade(u, e.Started, rec)
 	}
-	if redirected || isPreflight(e) {
+	if isPreflight(e) {
+		return
+	}
+	a.inference = p.infer(e, u)
+	if a.req.Initiator != nil {
+		a.visit.From = a.req.Initiator.URL.Redacted()
+	}
+	if byItself {
 		return
 	}
 	field := strings.Join(e.Sent.Values("Cookie"), "; ")
@@ -217,15 +247,45 @@ func (p *player) ask(i int) {
 	if field == "" {
 		hop.Cookie = ""
 	}
-	from, judged := initiatorOf(e, u)
-	if from != nil {
-		v.From = from.URL.Redacted()
+	model := cookie.ParseHeader(p.browser.CookieHeader(a.req, e.Started, hop.recorder(a.facts())))
+	p.compare(e, a, cookie.ParseHeader(field), model)
+	a.modelled = nil
+	if field == "" && len(model) > 0 {
+		a.without()
 	}
-	model := cookie.ParseHeader(p.browser.CookieHeader(browser.Request{Method: e.Method, URL: u, Initiator: from}, e.Started, rec))
-	if !judged {
-		model = p.leaveOut(hop, model)
+}
+
+// recorder adds verdicts to the hop, with facts about where the request comes from.
+func (h *Hop) recorder(about []rule.Fact) *rule.Recorder {
+	return rule.NewRecorder(func(v rule.Verdict) {
+		v.Facts = append(v.Facts, about...)
+		h.Verdicts = append(h.Verdicts, v)
+	})
+}
+
+// infer says where a request comes from: if an answer led to its URL, from where the first one came.
+func (p *player) infer(e *har.Entry, u *url.URL) inference {
+	if r := p.redirected[bareURL(u)]; r != nil {
+		if next, ok := r.onward(r.status, r.location, e); ok {
+			delete(p.redirected, bareURL(u))
+			return next
+		}
 	}
-	p.compare(e, u, hop, cookie.ParseHeader(field), model)
+	return p.documents.infer(e, u)
+}
+
+// arrive remembers where an answer leads, or the document that it is.
+func (p *player) arrive(e *har.Entry, f *inference) {
+	if location := e.Received.First("Location"); location != "" && e.Status/100 == 3 {
+		next, v := new(browser.Chain).Next(f.req, e.Status, location, "", nil)
+		if v.Yes && len(p.redirected) < maxRedirections {
+			p.redirected[bareURL(next.URL)] = &redirection{*f, e.Status, location}
+		}
+		return
+	}
+	if e.Status != 0 && (f.req.As == browser.AsNavigation || f.req.As == browser.AsIframe) {
+		p.documents.add(e.Page, f)
+	}
 }
 
 func (p *player) span(e *har.Entry) {
@@ -245,36 +305,11 @@ func isPreflight(e *har.Entry) bool {
 func sentFields(e *har.Entry) []Field {
 	var all []Field
 	for _, f := range e.Sent {
-		if f.Name != "Cookie" && f.Name != "Content-Type" {
+		if f.Name != "Cookie" && f.Name != "Content-Type" && f.Name != "Accept" {
 			all = append(all, shortenField(Field{Name: f.Name, Value: f.Value}))
 		}
 	}
 	return all
-}
-
-// initiatorOf returns the page that led to a request, nil for none, as far as the header tells. judged is
-// false for what the model does not know yet: what a page of another site embeds or its scripts ask for.
-func initiatorOf(e *har.Entry, u *url.URL) (from *browser.Document, judged bool) {
-	mode, dest := e.Sent.First("Sec-Fetch-Mode"), e.Sent.First("Sec-Fetch-Dest")
-	visit := mode == "navigate" && dest != "iframe" && dest != "frame" || mode == "" && (e.Kind == "" || e.Kind == "document")
-	page, err := url.Parse(cmp.Or(e.Sent.First("Referer"), e.Sent.First("Origin")))
-	if err == nil && page.Hostname() != "" {
-		from = &browser.Document{URL: page}
-	}
-	crossSite := from != nil && !(page.Scheme == u.Scheme && siteOf(page) == siteOf(u))
-	switch e.Sent.First("Sec-Fetch-Site") {
-	case "cross-site":
-		if !crossSite { // the page keeps to itself which one it is
-			from = &browser.Document{URL: &url.URL{Scheme: "about", Opaque: "blank"}}
-		}
-		crossSite = true
-	case "none", "same-origin", "same-site":
-		if crossSite {
-			from = nil
-		}
-		crossSite = false
-	}
-	return from, visit || !crossSite
 }
 
 func siteOf(u *url.URL) string {
@@ -283,83 +318,6 @@ func siteOf(u *url.URL) string {
 		return u.Hostname()
 	}
 	return cookie.RegistrableDomain(host)
-}
-
-// leaveOut takes out of a hop, and returns the pairs without, what the model would send only because it
-// takes the request for a visit.
-func (p *player) leaveOut(hop *Hop, model []cookie.Pair) []cookie.Pair {
-	unknown := map[string]bool{}
-	hop.Verdicts = slices.DeleteFunc(hop.Verdicts, func(v rule.Verdict) bool {
-		flag, _ := v.Fact("same-site-flag")
-		if v.Question != rule.SendCookie || !v.Yes || flag == cookie.SameSiteNone.String() {
-			return false
-		}
-		unknown[v.Subject] = true
-		p.out.Unjudged++
-		return true
-	})
-	return slices.DeleteFunc(model, func(c cookie.Pair) bool { return unknown[c.Name] })
-}
-
-// compare holds the cookies that the recording has against those of the model, name by name.
-func (p *player) compare(e *har.Entry, u *url.URL, hop *Hop, sent, model []cookie.Pair) {
-	site := siteOf(u)
-	for _, name := range namesOf(sent) {
-		p.told(site, name, func(c *PlayedCookie) { c.Sent++ })
-		want, got := valuesOf(model, name), valuesOf(sent, name)
-		switch {
-		case want == nil:
-			p.unexpected(e, u, hop, site, name)
-		case !slices.ContainsFunc(got, func(v string) bool { return slices.Contains(want, v) }):
-			p.differ(e, u, OtherValue, name, "")
-		}
-	}
-	for _, v := range hop.All(rule.SendCookie) {
-		if !v.Yes {
-			p.told(site, v.Subject, func(c *PlayedCookie) { c.KeptBack = c.KeptBack.and(v.Rule) })
-		}
-	}
-	if p.out.NoneSent || e.Status == 0 {
-		return
-	}
-	for _, name := range namesOf(model) {
-		if valuesOf(sent, name) == nil {
-			p.differ(e, u, NotSent, name, "")
-		}
-	}
-}
-
-// unexpected is about a cookie that was sent and that the model would not send.
-func (p *player) unexpected(e *har.Entry, u *url.URL, hop *Hop, site, name string) {
-	key := [2]string{site, name}
-	if v, ok := hop.Verdict(rule.SendCookie, name); ok && !v.Yes {
-		p.differ(e, u, SentKept, name, v.Rule)
-	} else if id := p.refused[key]; id != "" {
-		p.differ(e, u, SentUnstored, name, id)
-	} else if !p.before[key] && len(p.before) < maxPlayedCookies {
-		p.before[key] = true
-		p.out.Before++
-	}
-}
-
-func namesOf(pairs []cookie.Pair) []string {
-	var names []string
-	for _, c := range pairs {
-		if !slices.Contains(names, c.Name) {
-			names = append(names, c.Name)
-		}
-	}
-	return names
-}
-
-func valuesOf(pairs []cookie.Pair, name string) []string {
-	var values []string
-	for _, c := range pairs {
-		if c.Name == name {
-			values = append(values, c.Value)
-		}
-	}
-	return values
 }
 
 // told changes what there is to tell of a cookie, unless there are too many.
@@ -378,31 +336,15 @@ func (p *player) told(site, name string, change func(*PlayedCookie)) {
 	change(&p.out.Cookies[i])
 }
 
-// differ names a difference, or counts one that is named already.
-func (p *player) differ(e *har.Entry, u *url.URL, kind DifferenceKind, name string, id rule.ID) {
-	key := Difference{Kind: kind, Cookie: name, Host: u.Host, Rule: id}
-	if i, ok := p.differences[key]; ok {
-		p.out.Differences[i].Times++
-		return
-	}
-	if len(p.out.Differences) >= maxDifferences {
-		p.out.MoreDifferences++
-		return
-	}
-	p.differences[key] = len(p.out.Differences)
-	d := key
-	d.Times, d.First, d.Method, d.URL = 1, e.Started, cmp.Or(e.Method, http.MethodGet), u.Redacted()
-	p.out.Differences = append(p.out.Differences, d)
-}
-
 // answer ends the visit of an entry: what the browser makes of the answer.
-func (p *player) answer(i int, hop *Hop) {
-	e := &p.log.Entries[i]
-	u, _ := url.Parse(e.URL) // ask has read it
+func (p *player) answer(i int, a *asked) {
+	e, hop := &p.log.Entries[i], a.visit.Last()
 	at := e.Started.Add(e.Taken)
-	rec := rule.NewRecorder(func(v rule.Verdict) { hop.Verdicts = append(hop.Verdicts, v) })
+	if !isPreflight(e) {
+		p.arrive(e, &a.inference)
+	}
 	if e.Status != 0 && hop.Left {
-		p.take(e, u, hop, at, rec)
+		p.take(e, a, at)
 	}
 	if p.snapshots && !p.upToDate {
 		p.held, p.known = snapshot(p.browser, at)
@@ -411,7 +353,9 @@ func (p *player) answer(i int, hop *Hop) {
 	hop.Cookies, hop.HSTS = p.held, p.known
 }
 
-func (p *player) take(e *har.Entry, u *url.URL, hop *Hop, at time.Time, rec *rule.Recorder) {
+func (p *player) take(e *har.Entry, a *asked, at time.Time) {
+	u, hop := a.req.URL, a.visit.Last()
+	rec := hop.recorder(nil)
 	hop.Response = &Response{Status: e.Status}
 	for _, f := range e.Received {
 		shown := shortenField(Field{Name: f.Name, Value: f.Value})
@@ -427,10 +371,14 @@ func (p *player) take(e *har.Entry, u *url.URL, hop *Hop, at time.Time, rec *rul
 	}
 	site := siteOf(u)
 	lines := e.Received.Values("Set-Cookie")
+	if len(lines) > 0 {
+		rec = hop.recorder(a.facts())
+	}
 	for _, line := range lines[:min(len(lines), maxCookieLines)] {
-		v := p.browser.StoreCookie(browser.Request{Method: e.Method, URL: u}, line, at, rec)
+		v := p.browser.StoreCookie(a.req, line, at, rec)
 		p.upToDate = false
 		key := [2]string{site, v.Subject}
+		p.noteDoubt(key, a.inference.doubt)
 		if v.Yes {
 			delete(p.refused, key)
 			p.told(site, v.Subject, func(c *PlayedCookie) { c.Stored = c.Stored.and(v.Rule) })
@@ -440,6 +388,14 @@ func (p *player) take(e *har.Entry, u *url.URL, hop *Hop, at time.Time, rec *rul
 			p.refused[key] = v.Rule
 		}
 		p.told(site, v.Subject, func(c *PlayedCookie) { c.Refused = c.Refused.and(v.Rule) })
+	}
+}
+
+// noteDoubt remembers whether it is open if a cookie was stored.
+func (p *player) noteDoubt(key [2]string, doubt string) {
+	delete(p.doubtful, key)
+	if doubt != "" && doubt != doubtPage && len(p.doubtful) < maxPlayedCookies {
+		p.doubtful[key] = doubt
 	}
 }
 

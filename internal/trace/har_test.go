@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +51,14 @@ func TestPlayHARDifferences(t *testing.T) {
 	script := func(site, page string) []har.Field {
 		return []har.Field{{Name: "Sec-Fetch-Mode", Value: "cors"}, {Name: "Sec-Fetch-Site", Value: site}, {Name: "Origin", Value: page}}
 	}
+	taking := func(e har.Entry, d time.Duration) har.Entry {
+		e.Taken = d
+		return e
+	}
+	letting := func(e har.Entry) har.Entry {
+		e.Received = append(e.Received, har.Field{Name: "Access-Control-Allow-Credentials", Value: "true"})
+		return e
+	}
 	cached, preflight, unanswered := request(100, page, "", ""), request(100, page, "", "", har.Field{Name: "Origin", Value: page}), request(100, page, "", "")
 	cached.Local, preflight.Method, unanswered.Status = true, http.MethodOptions, 0
 	internal := request(100, "http://shop.test/", "", "")
@@ -63,6 +73,7 @@ func TestPlayHARDifferences(t *testing.T) {
 		{"as the rules have it", []har.Entry{request(0, page, "", "a=1"), request(100, page, "a=1", "")}, "", 0},
 		{"the file is not in the order of time", []har.Entry{request(100, page, "a=1", ""), request(0, page, "", "a=1")}, "", 0},
 		{"a request that left before the answer was there", []har.Entry{request(0, page, "", "a=1"), request(5, page, "", ""), carried}, "", 0},
+		{"a request cut to the millisecond in which the answer before it came", []har.Entry{taking(request(0, page, "", "a=1"), 10_900*time.Microsecond), request(10, page, "a=1", "")}, "", 0},
 		{"set before the recording", []har.Entry{request(0, page, "a=1; b=2", "")}, "", 2},
 		{"another value", []har.Entry{request(0, page, "", "a=1"), request(100, page, "a=2", ""), request(200, page, "a=2", "")}, kind(trace.OtherValue, "a", ""), 0},
 		{"not sent", []har.Entry{request(0, page, "", "a=1"), carried, request(100, page, "", "")}, kind(trace.NotSent, "a", ""), 0},
@@ -76,8 +87,11 @@ func TestPlayHARDifferences(t *testing.T) {
 		{"no answer", []har.Entry{request(0, page, "", "a=1"), carried, unanswered}, "", 0},
 		{"a redirect inside the browser", []har.Entry{request(0, page, "", "a=1"), carried, internal}, "", 0},
 		{"a script of another site", []har.Entry{request(0, page, "", "a=1"), carried, request(100, page, "", "", script("cross-site", "https://evil.test")...)}, "", 0},
-		{"a script of another site, and SameSite=None", []har.Entry{request(0, page, "", "a=1; SameSite=None; Secure"), carried, request(100, page, "", "", script("cross-site", "https://evil.test")...)}, kind(trace.NotSent, "a", ""), 0},
-		{"a script of the same site", []har.Entry{request(0, page, "", "a=1"), carried, request(100, page, "", "", script("same-origin", page)...)}, kind(trace.NotSent, "a", ""), 0},
+		{"a script of another site, and SameSite=None", []har.Entry{request(0, page, "", "a=1; SameSite=None; Secure"), carried, request(100, page, "", "", script("cross-site", "https://evil.test")...)}, "", 0},
+		{"a script of another site that the answer lets read with credentials", []har.Entry{request(0, page, "", "a=1; SameSite=None; Secure"), carried, letting(request(100, page, "", "", script("cross-site", "https://evil.test")...))}, kind(trace.NotSent, "a", "untold"), 0},
+		{"a script of another site with credentials", []har.Entry{request(0, page, "", "a=1; SameSite=None; Secure"), request(50, page, "", "b=1; SameSite=None; Secure"), carried, request(100, page, "b=1", "", script("cross-site", "https://evil.test")...)}, kind(trace.NotSent, "a", ""), 0},
+		{"a script of the same site", []har.Entry{request(0, page, "", "a=1"), carried, request(100, page, "", "", script("same-origin", page)...)}, kind(trace.NotSent, "a", "untold"), 0},
+		{"a script of the same site that sends another cookie", []har.Entry{request(0, page, "", "a=1"), request(0, page, "", "b=1"), request(50, page, "a=1; b=1", ""), request(100, page, "b=1", "", script("same-origin", page)...)}, kind(trace.NotSent, "a", ""), 0},
 		{"no Cookie line at all", []har.Entry{request(0, page, "", "a=1"), request(100, page, "", "")}, "", 0},
 		{"a link from another site", []har.Entry{request(0, page, "", "a=1; SameSite=Strict"), carried, request(100, page, "a=1", "", har.Field{Name: "Sec-Fetch-Mode", Value: "navigate"}, har.Field{Name: "Sec-Fetch-Site", Value: "cross-site"})}, kind(trace.SentKept, "a", "send-samesite-strict"), 0},
 	} {
@@ -86,6 +100,9 @@ func TestPlayHARDifferences(t *testing.T) {
 			var got []string
 			for _, d := range p.Differences {
 				got = append(got, kind(d.Kind, d.Cookie, string(d.Rule)))
+			}
+			for _, d := range p.Untold {
+				got = append(got, kind(d.Kind, d.Cookie, "untold"))
 			}
 			if strings.Join(got, ", ") != c.want || p.Before != c.before {
 				t.Errorf("differences %q, %d cookies from before; want %q, %d", got, p.Before, c.want, c.before)
@@ -119,6 +136,80 @@ func TestPlayHARTallies(t *testing.T) {
 	again, err := trace.ReadJSON(&out)
 	if err != nil || len(again.Visits) != 4 {
 		t.Errorf("what was written cannot be read: %v", err)
+	}
+}
+
+// chromiumRecording is a recording of Chromium that e2e made, in which third parties are allowed.
+func chromiumRecording(tb testing.TB) *har.Log {
+	tb.Helper()
+	f, err := os.Open("testdata/chromium.har")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	log, err := har.Read(f, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return log
+}
+
+// TestPlayHAROfChromium holds that a recording of Chromium differs in nothing from its profile, and neither
+// does what other recorders would have had of the same requests. Less that is recorded leaves more open, and
+// is never taken for a difference.
+func TestPlayHAROfChromium(t *testing.T) {
+	without := func(names ...string) func(*har.Log) {
+		return func(l *har.Log) {
+			for i := range l.Entries {
+				e := &l.Entries[i]
+				e.Sent = slices.DeleteFunc(e.Sent, func(f har.Field) bool { return slices.Contains(names, f.Name) })
+			}
+		}
+	}
+	proxied := func(l *har.Log) {
+		l.Pages = nil
+		for i := range l.Entries {
+			l.Entries[i].Page, l.Entries[i].Kind, l.Entries[i].Parser = "", "", ""
+		}
+	}
+	titled := func(l *har.Log) { // as Firefox has them
+		for id := range l.Pages {
+			l.Pages[id] = "Welcome"
+		}
+	}
+	fetch := []string{"Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User"}
+	for _, c := range []struct {
+		name   string
+		lose   []func(*har.Log)
+		untold int // times, at most
+	}{
+		{"as Chrome exports it", nil, 17},
+		{"the pages have no URL", []func(*har.Log){titled}, 17},
+		{"through a proxy", []func(*har.Log){proxied}, 40},
+		{"without Sec-Fetch", []func(*har.Log){without(fetch...)}, 40},
+		{"without Sec-Fetch, through a proxy", []func(*har.Log){without(fetch...), proxied}, 200},
+		{"without Sec-Fetch and Accept, through a proxy", []func(*har.Log){without(append(fetch, "Accept")...), proxied}, 300},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log := chromiumRecording(t)
+			for _, lose := range c.lose {
+				lose(log)
+			}
+			p, err := trace.PlayHAR(log, &browser.Browser{Profile: browser.Chromium()}, false, func(trace.Visit) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range p.Differences {
+				t.Errorf("a difference: %+v", d)
+			}
+			times := 0
+			for _, d := range p.Untold {
+				times += d.Times
+			}
+			if times > c.untold || times == 0 || p.Before > 0 || p.Requests < 80 {
+				t.Errorf("%d requests, %d cookies from before; %d times it cannot be told, want %d at most", p.Requests, p.Before, times, c.untold)
+			}
+		})
 	}
 }
 
@@ -174,6 +265,11 @@ func TestHAROfTrace(t *testing.T) {
 
 // FuzzPlayHAR holds that no recording does more than fail.
 func FuzzPlayHAR(f *testing.F) {
+	text, err := os.ReadFile("testdata/chromium.har")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
 	f.Add([]byte(`{"log":{"entries":[{"startedDateTime":"2026-11-25T20:31:03Z","time":5,"request":{"method":"GET","url":"https://shop.test/","headers":[{"name":"Cookie","value":"a=1"},{"name":"Origin","value":"null"}]},` +
 		`"response":{"status":302,"headers":[{"name":"Set-Cookie","value":"a=\u0000\nb=2; Domain=shop.test"},{"name":"Location","value":"//"}]}}]}}`))
 	f.Add([]byte(`{"log":{"entries":[{"startedDateTime":"9999-12-31T23:59:59Z","request":{"url":"http://[::1"}},{"startedDateTime":"1970-01-01T00:00:00Z","request":{"url":"ws://a b"}}]}}`))

@@ -30,7 +30,6 @@ func (p *Playback) Summary() []string {
 		{p.Local, "answer", " came from a cache or a service worker: no request left, and no cookie with it."},
 		{p.Left, "URL", " of another scheme than http, https, ws and wss left aside."},
 		{p.Before, "cookie", " sent that no answer in the recording sets: of those nothing else is known."},
-		{p.Unjudged, "time", " a page of another site embedded something or its script asked for it: whether a cookie that is not SameSite=None goes along then is not judged yet."},
 	} {
 		if note.times > 0 {
 			all = append(all, counted(note.times, note.what)+note.text)
@@ -92,20 +91,27 @@ func (p *Playback) writeDifferences(w io.Writer, everything bool) {
 	}
 	if len(p.Differences) == 0 {
 		fmt.Fprintln(w, "\nThe recording has no cookie otherwise than the rules have it.")
+	}
+	writeDifferences(w, "Where the recording differs from the rules", p.Differences, everything)
+	writeDifferences(w, "What cannot be told", p.Untold, everything)
+	if p.MoreDifferences > 0 {
+		fmt.Fprintf(w, "  %d more times a cookie differs; %d differences are named at most.\n", p.MoreDifferences, maxDifferences)
+	}
+}
+
+func writeDifferences(w io.Writer, title string, all []Difference, everything bool) {
+	if len(all) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nWhere the recording differs from the rules\n")
-	rows := limited(len(p.Differences), everything)
-	for _, d := range p.Differences[:rows] {
+	fmt.Fprintf(w, "\n%s\n", title)
+	rows := limited(len(all), everything)
+	for _, d := range all[:rows] {
 		for i, line := range d.lines() {
 			fmt.Fprintf(w, "%s%s\n", choose(i == 0, "  ", "    "), clean(line))
 		}
 	}
-	if more := len(p.Differences) - rows; more > 0 {
+	if more := len(all) - rows; more > 0 {
 		fmt.Fprintf(w, "  and %d more, which -v tells.\n", more)
-	}
-	if p.MoreDifferences > 0 {
-		fmt.Fprintf(w, "  %d more times a cookie differs; %d differences are named at most.\n", p.MoreDifferences, maxDifferences)
 	}
 }
 
@@ -114,6 +120,9 @@ func (d Difference) head() string {
 	text := fmt.Sprintf("%s at %s: %s", called(d.Cookie), d.Host, d.Kind)
 	if d.Rule != "" {
 		text += fmt.Sprintf(" (%s)", d.Rule)
+	}
+	if d.Doubt != "" {
+		text += "; this may be as it should"
 	}
 	return text
 }
@@ -124,14 +133,15 @@ func (d Difference) where() string {
 
 // lines tell a difference for a terminal, with what is most likely behind it.
 func (d Difference) lines() []string {
-	return slices.Concat([]string{d.head()}, wrap(d.where(), factsWidth), wrap(d.Kind.Why(), factsWidth))
+	return slices.Concat([]string{d.head()}, wrap(d.where(), factsWidth), wrap(d.Why(), factsWidth))
 }
 
 // Differ tells each difference in a few sentences.
 func (p *Playback) Differ() []string {
-	all := make([]string, len(p.Differences))
-	for i, d := range p.Differences {
-		all[i] = d.head() + ", " + d.where() + ". " + d.Kind.Why()
+	named := slices.Concat(p.Differences, p.Untold)
+	all := make([]string, len(named))
+	for i, d := range named {
+		all[i] = d.head() + ", " + d.where() + ". " + d.Why()
 	}
 	return all
 }

@@ -29,6 +29,8 @@ type Page struct {
 	Intro   []string // paragraphs
 	Stories []*Story
 	Titles  []string // of the stories; a story without one has no heading
+
+	sides Sides // which the stories are; nil when they are not to be compared
 }
 
 // WriteHTML writes one page that needs nothing else: it loads nothing, runs no script, and its own
@@ -41,6 +43,9 @@ func (p *Page) WriteHTML(w io.Writer) error {
 	}
 	for _, text := range p.Intro {
 		v.Intro = append(v.Intro, clean(text))
+	}
+	if p.sides != nil {
+		v.Sides = []gridView{p.sides.stepGrid().view(false), p.sides.cookieGrid().view(false)}
 	}
 	for i, s := range p.Stories {
 		title := ""
@@ -64,6 +69,7 @@ type (
 		Title, Policy, Footer string
 		Intro                 []string
 		Style                 template.CSS
+		Sides                 []gridView
 		Stories               []storyView
 	}
 	storyView struct {
@@ -124,6 +130,10 @@ func (s *Story) view(id, title string) storyView {
 	}
 	for _, m := range s.Moments {
 		m.Question, m.Answer, m.Rule = clean(m.Question), clean(m.Answer), rule.ID(clean(string(m.Rule)))
+		m.Details = slices.Clone(m.Details)
+		for j, detail := range m.Details {
+			m.Details[j] = clean(detail)
+		}
 		v.Moments = append(v.Moments, m)
 	}
 	return v

@@ -16,7 +16,10 @@ import (
 
 // JarSchema names the form of the lines of a jar file. A program that does not know a field of it refuses
 // the file: a cookie without one of its attributes would go where it must not.
-const JarSchema = "lockstep.jar/1"
+const JarSchema = "lockstep.jar/2"
+
+// firstJarSchema is that of files that do not name a profile. Those of RFC 6265bis alone were kept then.
+const firstJarSchema = "lockstep.jar/1"
 
 // Limits of a jar file.
 const (
@@ -24,11 +27,13 @@ const (
 	maxJarLines = 20_000   // browsers keep fewer
 )
 
-// A jarLine is one line of a jar file. The first has the schema, the others a cookie or a host.
+// A jarLine is one line of a jar file. The first has the schema and the profile, the others a cookie or a
+// host.
 type jarLine struct {
-	Schema string     `json:"schema,omitempty"`
-	Cookie *jarCookie `json:"cookie,omitempty"`
-	HSTS   *jarHost   `json:"hsts,omitempty"`
+	Schema  string     `json:"schema,omitempty"`
+	Profile string     `json:"profile,omitempty"`
+	Cookie  *jarCookie `json:"cookie,omitempty"`
+	HSTS    *jarHost   `json:"hsts,omitempty"`
 }
 
 type jarCookie struct {
@@ -87,13 +92,14 @@ func (b *jarBytes) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// WriteJar writes what a browser remembers at now, with the values of its cookies: the file is a secret.
+// WriteJar writes what a browser remembers at now, with the values of its cookies, and the name of its
+// profile: the file is a secret.
 func WriteJar(w io.Writer, b *browser.Browser, now time.Time) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(printableJSON{out})
 	enc.SetEscapeHTML(false)
 	state := b.State(now)
-	lines := []jarLine{{Schema: JarSchema}}
+	lines := []jarLine{{Schema: JarSchema, Profile: b.Profile.Name()}}
 	for _, c := range state.Cookies {
 		k := &jarCookie{
 			Name: jarBytes(c.Name), Value: jarBytes(c.Value), Domain: c.Domain, HostOnly: c.HostOnly, Path: jarBytes(c.Path),
@@ -127,10 +133,11 @@ func IsJar(r io.Reader) bool {
 
 const jarStart = `{"schema":"lockstep.jar/`
 
-// ReadJar returns a browser that remembers at now what a jar file has. An error names line and field, and
-// has no value in it.
+// ReadJar returns a browser of the profile of a jar file that remembers at now what the file has. An error
+// names line and field, and has no value in it.
 func ReadJar(r io.Reader, now time.Time) (*browser.Browser, error) {
 	var (
+		b              browser.Browser
 		state          browser.State
 		cookies, hosts []int // the lines of the parts of state
 		s              = bufio.NewScanner(r)
@@ -143,6 +150,8 @@ func ReadJar(r io.Reader, now time.Time) (*browser.Browser, error) {
 		err := l.read(s.Bytes(), n == 1)
 		switch {
 		case err != nil:
+		case n == 1:
+			b.Profile, err = l.profile()
 		case n > maxJarLines:
 			err = fmt.Errorf("more than %d lines", maxJarLines)
 		case l.Cookie != nil:
@@ -167,7 +176,6 @@ func ReadJar(r io.Reader, now time.Time) (*browser.Browser, error) {
 	if n == 0 {
 		return nil, errors.New("line 1: it is empty, and a jar begins with its schema")
 	}
-	var b browser.Browser
 	if err := b.Restore(state, now); err != nil {
 		return nil, whereInJar(err, cookies, hosts)
 	}
@@ -203,12 +211,24 @@ func (l *jarLine) read(text []byte, first bool) error {
 		}
 	}
 	switch {
-	case first && l.Schema != JarSchema:
+	case first && l.Schema != JarSchema && l.Schema != firstJarSchema:
 		return fmt.Errorf("schema is %q, and this program reads %q", l.Schema, JarSchema)
-	case parts != 1, !first && l.Schema != "":
+	case parts != 1, !first && (l.Schema != "" || l.Profile != ""):
 		return errors.New("it has none of cookie and hsts, or more than one part")
 	}
 	return nil
+}
+
+// profile is the one that the first line names.
+func (l *jarLine) profile() (browser.Profile, error) {
+	if l.Schema == firstJarSchema && l.Profile == "" {
+		return browser.Profile{}, nil
+	}
+	p, ok := browser.ProfileNamed(l.Profile)
+	if !ok {
+		return p, fmt.Errorf("field profile: %q is none that this program has", l.Profile)
+	}
+	return p, nil
 }
 
 // jarMistake is an error of encoding/json without what the line holds.

@@ -49,6 +49,39 @@ func TestJarRoundTrip(t *testing.T) {
 	}
 }
 
+// TestJarProfile holds that a jar belongs to its profile, which judges what is in it.
+func TestJarProfile(t *testing.T) {
+	u := &url.URL{Scheme: "https", Host: "shop.test", Path: "/"}
+	for _, p := range browser.Profiles() {
+		b := &browser.Browser{Profile: p}
+		for _, line := range []string{"a=1; SameSite=None", "__Host-b=2; Secure; Max-Age=60", "c"} {
+			b.StoreCookie(browser.Request{URL: u}, line, lineTime, nil)
+		}
+		if got := b.State(lineTime).Cookies[0].Name == "a"; got != (p.Name() == "curl") {
+			t.Errorf("%s: SameSite=None without Secure is kept: %v", p, got)
+		}
+		var jar bytes.Buffer
+		if err := trace.WriteJar(&jar, b, lineTime); err != nil {
+			t.Fatal(err)
+		}
+		again, err := trace.ReadJar(&jar, lineTime)
+		if err != nil {
+			t.Errorf("%s: %v", p, err)
+		} else if again.Profile != p || !reflect.DeepEqual(again.State(lineTime), b.State(lineTime)) {
+			t.Errorf("%s: read a browser of %s with %v", p, again.Profile, again.State(lineTime))
+		}
+	}
+	first, err := trace.ReadJar(strings.NewReader(`{"schema":"lockstep.jar/1"}`), lineTime)
+	if err != nil || first.Profile != (browser.Profile{}) {
+		t.Errorf("a jar of before there were profiles: %v", err)
+	}
+	const insecureNone = `
+{"cookie":{"name":"a","value":"1","domain":"shop.test","host_only":true,"path":"/","secure":false,"http_only":false,"same_site":"None","created":"2026-11-25T12:00:00Z"}}`
+	if _, err := trace.ReadJar(strings.NewReader(`{"schema":"lockstep.jar/2","profile":"firefox"}`+insecureNone), lineTime); err == nil || !strings.Contains(err.Error(), "store-none-not-secure") {
+		t.Errorf("a cookie that only curl keeps: %v", err)
+	}
+}
+
 func TestJarMistakes(t *testing.T) {
 	_, jar := filled(t)
 	replaced := func(old, now string) string {
@@ -60,8 +93,11 @@ func TestJarMistakes(t *testing.T) {
 	for _, c := range []struct{ name, jar, want string }{
 		{"nothing", "", "line 1: it is empty"},
 		{"another file", "-----BEGIN CERTIFICATE-----\n", "line 1: byte 2: it is no JSON"},
-		{"no schema", "{}\n", `line 1: schema is "", and this program reads "lockstep.jar/1"`},
-		{"a later schema", replaced("jar/1", "jar/2"), `line 1: schema is "lockstep.jar/2"`},
+		{"no schema", "{}\n", `line 1: schema is "", and this program reads "lockstep.jar/2"`},
+		{"a later schema", replaced("jar/2", "jar/3"), `line 1: schema is "lockstep.jar/3"`},
+		{"another profile", replaced("chromium", "netscape"), `line 1: field profile: "netscape" is none that this program has`},
+		{"no profile", replaced(`,"profile":"chromium"`, ""), `line 1: field profile: "" is none`},
+		{"a profile further down", replaced(`{"cookie":`, `{"profile":"firefox","cookie":`), "line 2: it has none of cookie and hsts, or more than one part"},
 		{"a second schema", jar + `{"schema":"lockstep.jar/1"}`, "line 7: it has none of cookie and hsts"},
 		{"an empty line", jar + "\n", "line 7: it ends in the middle of a value"},
 		{"half a line", jar[:len(jar)-20], "line 6: it ends in the middle of a value"},
@@ -89,6 +125,7 @@ func FuzzJar(f *testing.F) {
 	f.Add([]byte(`{"schema":"lockstep.jar/1"}
 {"cookie":{"name":"a","value":"\u00ff","domain":"shop.test","host_only":true,"path":"/","secure":true,"http_only":true,"same_site":"Strict","created":"2026-11-25T12:00:00Z","expires":"2026-11-26T12:00:00Z"}}
 {"hsts":{"host":"shop.test","include_subdomains":true,"expires":"2026-11-26T12:00:00Z"}}`))
+	f.Add([]byte(`{"schema":"lockstep.jar/2","profile":"curl"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := trace.ReadJar(bytes.NewReader(data), lineTime)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/lockstep-http/lockstep/rule"
 )
@@ -37,6 +38,8 @@ type requestLines struct {
 	As       string         `json:"as,omitempty"`
 	Typed    string         `json:"typed"`
 	From     string         `json:"from,omitempty"`
+	Context  *Context       `json:"context,omitempty"`
+	Profile  string         `json:"profile,omitempty"`
 	At       time.Time      `json:"at"`
 	Method   string         `json:"method"`
 	URL      string         `json:"url"`
@@ -64,22 +67,28 @@ func (r *Run) WriteJSON(w io.Writer) error {
 func (v Visit) WriteJSON(w io.Writer, number int) error {
 	enc := json.NewEncoder(printableJSON{w})
 	enc.SetEscapeHTML(false)
-	for j, h := range v.Hops {
-		head := line{Schema: Schema, Kind: "hop", Visit: number, Hop: j + 1, Request: &requestLines{
-			Title: v.Title, Then: v.Then, As: v.As,
-			Typed: v.Typed, From: v.From, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
-			Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
-		}}
-		if err := enc.Encode(head); err != nil {
+	for _, l := range v.lines(number) {
+		if err := enc.Encode(l); err != nil {
 			return err
-		}
-		for k := range h.Verdicts {
-			if err := enc.Encode(line{Schema: Schema, Kind: "verdict", Visit: number, Hop: j + 1, Verdict: &h.Verdicts[k]}); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// lines are those of a visit: each hop, then each of its verdicts.
+func (v Visit) lines(number int) []line {
+	var all []line
+	for j, h := range v.Hops {
+		all = append(all, line{Schema: Schema, Kind: "hop", Visit: number, Hop: j + 1, Request: &requestLines{
+			Title: v.Title, Then: v.Then, As: v.As,
+			Typed: v.Typed, From: v.From, Context: v.Context, Profile: v.Profile, At: h.At, Method: h.Method, URL: h.URL, Known: h.Known, Left: h.Left, Cookie: h.Cookie, Sent: h.Sent,
+			Response: h.Response, Cookies: h.Cookies, HSTS: h.HSTS,
+		}})
+		for k := range h.Verdicts {
+			all = append(all, line{Schema: Schema, Kind: "verdict", Visit: number, Hop: j + 1, Verdict: &h.Verdicts[k]})
+		}
+	}
+	return all
 }
 
 // printableJSON escapes what a terminal would obey and JSON lets through, such as C1 control
@@ -89,21 +98,46 @@ type printableJSON struct{ w io.Writer }
 // Write implements [io.Writer].
 func (p printableJSON) Write(text []byte) (int, error) {
 	var out bytes.Buffer
-	for _, r := range string(text) {
-		switch {
-		case r == '\n' || strconv.IsPrint(r):
-			out.WriteRune(r)
-		case r > 0xFFFF:
-			high, low := utf16.EncodeRune(r)
+	rest := text
+	for {
+		i := printablePart(rest)
+		if i == len(rest) {
+			break
+		}
+		out.Write(rest[:i])
+		r, n := utf8.DecodeRune(rest[i:])
+		if high, low := utf16.EncodeRune(r); r > 0xFFFF {
 			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
-		default:
+		} else {
 			fmt.Fprintf(&out, `\u%04x`, r)
 		}
+		rest = rest[i+n:]
 	}
+	if out.Len() == 0 {
+		return p.w.Write(text)
+	}
+	out.Write(rest)
 	if _, err := p.w.Write(out.Bytes()); err != nil {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// printablePart returns how much of the text is printable from its beginning on. What is below a space JSON
+// escapes itself.
+func printablePart(text []byte) int {
+	for i := 0; i < len(text); {
+		if text[i] < 0x7f {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if !strconv.IsPrint(r) {
+			return i
+		}
+		i += n
+	}
+	return len(text)
 }
 
 // ReadJSON reads what WriteJSON wrote, so that a saved run can be told again by any writer.
@@ -141,7 +175,7 @@ func (r *Run) add(l line) error {
 	case l.Kind == "hop" && l.Request != nil:
 		q := l.Request
 		if l.Visit == len(r.Visits)+1 && l.Hop == 1 {
-			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, As: q.As, Typed: q.Typed, From: q.From})
+			r.Visits = append(r.Visits, Visit{Title: q.Title, Then: q.Then, As: q.As, Typed: q.Typed, From: q.From, Context: q.Context, Profile: q.Profile})
 		}
 		if l.Visit != len(r.Visits) || l.Hop != len(r.Visits[l.Visit-1].Hops)+1 {
 			return fmt.Errorf("hop %d of visit %d is out of order", l.Hop, l.Visit)

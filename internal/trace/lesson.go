@@ -19,13 +19,17 @@ func (c *Client) LessonOverHTTPS(ctx context.Context, target string) (Run, error
 	return c.lesson(ctx, target, true)
 }
 
-func (c *Client) lesson(ctx context.Context, target string, securely bool) (Run, error) {
+func (c *Client) lesson(ctx context.Context, target string, securely bool) (run Run, err error) {
 	u, err := parseTarget(target)
 	if err != nil {
 		return Run{}, err
 	}
+	defer func() {
+		if err == nil { // one that was stopped tells nothing
+			run.conclude()
+		}
+	}()
 	var (
-		run     Run
 		plain   = withScheme(u, "http")
 		secured = withScheme(u, "https")
 	)

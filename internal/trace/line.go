@@ -2,7 +2,6 @@ package trace
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,7 +41,7 @@ type Elsewhere struct {
 type Token struct {
 	Text   string  `json:"text"`
 	Is     string  `json:"is"`             // name, value or attribute
-	Effect string  `json:"effect"`         // counts, ignored or overridden
+	Effect string  `json:"effect"`         // counts, ignored, overridden or, when the line is refused because of it, refused
 	Does   string  `json:"does"`           // in words
 	Rule   rule.ID `json:"rule,omitempty"` // the note by which; "" when it does what it says
 }
@@ -56,8 +55,9 @@ type Asking struct {
 }
 
 // ExplainLine explains a Set-Cookie line, without the header's name, that b, which holds nothing, gets at
-// now in the answer to a visit to at. A line that deletes finds a cookie like its own.
-func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, lookup func(rule.ID) (rule.Rule, bool)) LineStory {
+// now in the answer to a visit to at. A line that deletes finds a cookie like its own. The value is
+// shortened, unless showValue.
+func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, showValue bool, lookup func(rule.ID) (rule.Rule, bool)) LineStory {
 	l := cookie.Parse(line)
 	s := LineStory{At: at.Redacted(), rules: map[rule.ID]rule.Rule{}}
 	req := browser.Request{URL: at}
@@ -67,8 +67,12 @@ func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, lo
 		b.StoreCookie(req, withoutExpiry(line), now, nil)
 		s.Verdict = heard(func(rec *rule.Recorder) { b.StoreCookie(req, line, now, rec) })
 	}
-	s.Tokens = tokens(&l, now)
+	s.Tokens = tokens(&l, now, valueShown(showValue))
 	s.Line = written(s.Tokens)
+	s.blame()
+	if slices.Contains(s.Verdict.Notes, noteSuffixHost) {
+		s.reword("domain", noteSuffixHost)
+	}
 	if s.Verdict.Yes && !s.Deletes {
 		for _, a := range asking(at) {
 			s.Asked = append(s.Asked, a.ask(b, now))
@@ -101,6 +105,52 @@ func withoutExpiry(line string) string {
 	return strings.Join(kept, ";")
 }
 
+// Notes of packages cookie and browser that a token is explained by.
+const (
+	noteComma      rule.ID = "note-comma-in-value"     // what a proxy makes that joins lines
+	noteSuffixHost rule.ID = "note-public-suffix-host" // Domain is ignored
+)
+
+// blamed are the tokens because of which a rule refuses a line.
+var blamed = map[rule.ID]string{
+	"store-ambiguous": "name", "store-empty": "name", "store-nameless": "name",
+	"store-prefix-host": "name", "store-prefix-http": "name", "store-prefix-secure": "name",
+	"store-nameless-http-prefix": "value", "store-nameless-prefix": "value", "store-too-big": "value",
+	"store-domain-mismatch": "domain", "store-domain-non-ascii": "domain", "store-public-suffix": "domain",
+	"store-none-not-secure": "samesite", "store-partitioned-not-secure": "partitioned", "store-secure-over-http": "secure",
+}
+
+// blame marks the tokens because of which the line is refused.
+func (s *LineStory) blame() {
+	for _, id := range append([]rule.ID{s.Verdict.Rule}, s.Verdict.Also...) {
+		for i := range s.Tokens {
+			t := &s.Tokens[i]
+			name, _, _ := strings.Cut(t.Text, "=")
+			if t.Effect == "counts" && (t.Is == blamed[id] || t.Is == "attribute" && strings.EqualFold(name, blamed[id])) {
+				t.Effect, t.Does, t.Rule = "refused", "", id
+			}
+		}
+	}
+}
+
+// reword leaves to a rule what is said of an attribute that counts.
+func (s *LineStory) reword(attribute string, id rule.ID) {
+	for i := range s.Tokens {
+		t := &s.Tokens[i]
+		if name, _, _ := strings.Cut(t.Text, "="); t.Effect == "counts" && strings.EqualFold(name, attribute) && t.Is == "attribute" {
+			t.Effect, t.Does, t.Rule = "ignored", "", id
+		}
+	}
+}
+
+// valueShown is how a value is written.
+func valueShown(whole bool) func(string) string {
+	if whole {
+		return func(value string) string { return value }
+	}
+	return shorten
+}
+
 // learn looks up the rules that the story names.
 func (s *LineStory) learn(lookup func(rule.ID) (rule.Rule, bool)) {
 	var ids []rule.ID
@@ -124,19 +174,44 @@ func (s *LineStory) learn(lookup func(rule.ID) (rule.Rule, bool)) {
 }
 
 // tokens takes the line apart. What a note says of an attribute is left to the note.
-func tokens(l *cookie.Line, now time.Time) []Token {
-	value := Token{Text: shorten(l.Value), Is: "value", Effect: "counts", Does: octets(len(l.Value)) + "; quotes are part of it"}
-	if !strings.Contains(l.Value, `"`) {
-		value.Does = octets(len(l.Value))
-	}
+func tokens(l *cookie.Line, now time.Time, shown func(string) string) []Token {
 	all := []Token{
-		{Text: called(l.Name), Is: "name", Effect: "counts", Does: octets(len(l.Name)) + "; upper and lower case differ"},
-		value,
+		{Text: called(l.Name), Is: "name", Effect: "counts", Does: nameMeaning(l.Name)},
+		{Text: shown(l.Value), Is: "value", Effect: "counts", Does: valueMeaning(l.Value)},
 	}
 	for _, a := range l.Attributes {
 		all = append(all, attributeToken(l, a, now))
 	}
 	return all
+}
+
+// nameMeaning is what there is to say of a name; the prefixes are those that browsers know.
+func nameMeaning(name string) string {
+	if name == "" {
+		return "There is none; the site gets the value alone."
+	}
+	does := octets(len(name)) + "; upper and lower case differ"
+	for _, p := range []struct{ prefix, asks string }{
+		{"__Host-Http-", "Secure, HttpOnly, Path=/ and no Domain"},
+		{"__Host-", "Secure, Path=/ and no Domain"},
+		{"__Http-", "Secure and HttpOnly"},
+		{"__Secure-", "Secure"},
+	} {
+		if len(name) >= len(p.prefix) && strings.EqualFold(name[:len(p.prefix)], p.prefix) {
+			return does + "; the prefix asks for " + p.asks
+		}
+	}
+	return does
+}
+
+func valueMeaning(value string) string {
+	switch {
+	case value == "":
+		return "It is empty, which is a value as well."
+	case strings.Contains(value, `"`):
+		return octets(len(value)) + "; quotes are part of it"
+	}
+	return octets(len(value))
 }
 
 // written puts the tokens together again.
@@ -156,6 +231,9 @@ func octets(n int) string { return counted(n, "octet") }
 
 func attributeToken(l *cookie.Line, a cookie.Attribute, now time.Time) Token {
 	t := Token{Text: attributeText(a), Is: "attribute", Effect: "counts", Rule: a.Note}
+	if strings.EqualFold(a.Name, "Priority") {
+		t.Does = "The standard does not have it; Chromium alone reads it, when it has too many cookies and some have to go."
+	}
 	switch {
 	case a.Effect == cookie.Ignored, wasted(l, a):
 		t.Effect = "ignored"
@@ -166,6 +244,9 @@ func attributeToken(l *cookie.Line, a cookie.Attribute, now time.Time) Token {
 		}
 	default:
 		t.Does = meaning(l, a, now)
+		if _, folded, _ := strings.Cut(a.Value, ","); strings.Contains(folded, "=") {
+			t.Does, t.Rule = t.Does+" The comma belongs to it: no other cookie begins there.", noteComma
+		}
 	}
 	return t
 }
@@ -174,7 +255,7 @@ func attributeToken(l *cookie.Line, a cookie.Attribute, now time.Time) Token {
 // semicolon ended, and is shortened.
 func attributeText(a cookie.Attribute) string {
 	text, value := a.Name, a.Value
-	if !slices.ContainsFunc(attributes, func(known string) bool { return strings.EqualFold(known, a.Name) }) {
+	if !isAttribute(a.Name) {
 		value = shorten(value)
 		if len(text) >= shortenFrom {
 			text = shorten(text)
@@ -183,7 +264,7 @@ func attributeText(a cookie.Attribute) string {
 	if value == "" {
 		return text
 	}
-	return text + "=" + value
+	return shortenFolded(text + "=" + value)
 }
 
 // wasted reports whether an attribute was understood to say nothing: it counts only against an earlier
@@ -213,7 +294,7 @@ func meaning(l *cookie.Line, a cookie.Attribute, now time.Time) string {
 		}
 		return fmt.Sprintf("%s and every host under it get the cookie.", l.Domain)
 	case "path":
-		return fmt.Sprintf("Requests for %s and what is below it carry the cookie.", l.Path)
+		return fmt.Sprintf("Requests for %s and what is below it carry the cookie.", shortenFolded(l.Path))
 	case "secure":
 		return "Only secure connections carry the cookie, and only they can set it."
 	case "httponly":
@@ -221,7 +302,7 @@ func meaning(l *cookie.Line, a cookie.Attribute, now time.Time) string {
 	case "samesite":
 		return sameSiteMeaning[l.SameSite]
 	case "partitioned":
-		return "Inside a page of another site the cookie is one of that page's own; it needs Secure."
+		return "In Chromium and Firefox, inside a page of another site, the cookie is one of that page's own; it needs Secure. The standard does not have it."
 	}
 	return ""
 }
@@ -292,11 +373,7 @@ func (q question) ask(b *browser.Browser, now time.Time) Asking {
 }
 
 // WriteJSON writes the story as one line of JSON.
-func (s *LineStory) WriteJSON(w io.Writer) error {
-	enc := json.NewEncoder(printableJSON{w})
-	enc.SetEscapeHTML(false)
-	return enc.Encode(s)
-}
+func (s *LineStory) WriteJSON(w io.Writer) error { return writeStory(w, s) }
 
 // WriteText writes the story for a person.
 func (s *LineStory) WriteText(w io.Writer) {
@@ -311,7 +388,7 @@ func (s *LineStory) WriteText(w io.Writer) {
 	}
 	g.text(w, []int{34, 0, 0, 66})
 	fmt.Fprintf(w, "\nWhat the browser does\n  %s %s\n", s.outcome(), s.Verdict.Rule)
-	s.writeRules(w)
+	writeRules(w, s.Verdict, s.rules)
 	s.writeOthers(w)
 	if s.Asked == nil {
 		return
@@ -358,10 +435,10 @@ func (s *LineStory) outcome() string {
 	return "It stores the cookie:"
 }
 
-// writeRules tells each rule of the verdict, and what to do about those that refuse or remark.
-func (s *LineStory) writeRules(w io.Writer) {
+// writeRules tells each rule of a verdict, and what to do about those that refuse or remark.
+func writeRules(w io.Writer, v rule.Verdict, rules map[rule.ID]rule.Rule) {
 	tell := func(id rule.ID, fix bool) {
-		r := s.rules[id]
+		r := rules[id]
 		fmt.Fprintf(w, "\n  %s\n", id)
 		for _, line := range wrap(r.Sentence, factsWidth) {
 			fmt.Fprintf(w, "    %s\n", line)
@@ -372,22 +449,25 @@ func (s *LineStory) writeRules(w io.Writer) {
 			}
 		}
 	}
-	tell(s.Verdict.Rule, !s.Verdict.Yes)
-	for _, f := range s.Verdict.Facts {
+	tell(v.Rule, !v.Yes)
+	for _, f := range v.Facts {
 		if telling[f.Name] {
 			fmt.Fprintf(w, "    %s: %s\n", f.Name, clean(f.Value))
 		}
 	}
-	for _, id := range s.Verdict.Also {
+	for _, id := range v.Also {
 		tell(id, true)
 	}
-	for _, id := range s.Verdict.Notes {
-		tell(id, false)
+	for _, id := range v.Notes {
+		tell(id, !harmless[id])
 	}
 }
 
+// harmless are notes about what most lines do on purpose: they come without advice.
+var harmless = map[rule.ID]bool{"note-host-only": true, "note-default-path": true, "note-leading-dot": true}
+
 // telling are the facts that say in what way a rule refuses; the others repeat the line.
-var telling = map[string]bool{"octet": true, "octets of name and value": true, "kind": true, "lacks": true}
+var telling = map[string]bool{"octet": true, "octets of name and value": true, "kind": true, "lacks": true, "problem": true}
 
 // ParseLineURL reads the URL at which a line is explained.
 func ParseLineURL(text string) (*url.URL, error) {

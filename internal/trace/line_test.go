@@ -23,7 +23,7 @@ func explainLine(t *testing.T, line, at string) trace.LineStory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trace.ExplainLine(&browser.Browser{}, line, u, lineTime, lookupRule)
+	return trace.ExplainLine(&browser.Browser{}, line, u, lineTime, false, lookupRule)
 }
 
 // lookupRule finds the rules that decide about cookies.
@@ -59,7 +59,7 @@ func TestExplainLine(t *testing.T) {
 			"id counts, … counts, Domain=.shop.test counts note-leading-dot, Path=/ counts",
 			"the same page again, the same page over http, the host sub.www.shop.test, the host shop.test, a link on another site",
 		},
-		{"Secure over http", "id=1; Secure", "http://shop.test/", "store-secure-over-http", false, "id counts, … counts, Secure counts", ""},
+		{"Secure over http", "id=1; Secure", "http://shop.test/", "store-secure-over-http", false, "id counts, … counts, Secure refused store-secure-over-http", ""},
 		{
 			"what is ignored", `id=1; Path="/"; SameSite=lox; colour=red; Max-Age=soon; Expires=never`, "https://shop.test/", "store-ok", true,
 			`id counts, … counts, Path="/" ignored note-path-invalid, SameSite=lox ignored note-samesite-unknown, colour=… ignored note-attr-unknown, ` +
@@ -72,9 +72,10 @@ func TestExplainLine(t *testing.T) {
 			"the same page again, the same page over http, a link on another site",
 		},
 		{"a deletion", "id=; Max-Age=0; Path=/", "https://shop.test/", "store-deleted", true, "id counts,  counts, Max-Age=0 counts, Path=/ counts", ""},
-		{"a deletion that is refused", "id=; Max-Age=0; Domain=other.test", "https://shop.test/", "store-domain-mismatch", false, "id counts,  counts, Max-Age=0 counts, Domain=other.test counts", ""},
-		{"a Secure deletion over http", "id=; Max-Age=0; Secure", "http://shop.test/", "store-secure-over-http", false, "id counts,  counts, Max-Age=0 counts, Secure counts", ""},
-		{"nothing", "", "https://shop.test/", "store-empty", false, "(nameless) counts,  counts", ""},
+		{"a deletion that is refused", "id=; Max-Age=0; Domain=other.test", "https://shop.test/", "store-domain-mismatch", false, "id counts,  counts, Max-Age=0 counts, Domain=other.test refused store-domain-mismatch", ""},
+		{"a Secure deletion over http", "id=; Max-Age=0; Secure", "http://shop.test/", "store-secure-over-http", false, "id counts,  counts, Max-Age=0 counts, Secure refused store-secure-over-http", ""},
+		{"an address as Domain", "id=1; Path=/; Domain=192.168.1.1; Priority=High", "http://192.168.1.1/", "store-ok", true, "id counts, … counts, Path=/ counts, Domain=192.168.1.1 ignored note-public-suffix-host, Priority=High ignored note-attr-unknown", "the same page again, the same page over https, a link on another site"},
+		{"nothing", "", "https://shop.test/", "store-empty", false, "(nameless) refused store-empty,  counts", ""},
 		{"an address", "id=1; Path=/", "http://192.168.1.1/", "store-ok", true, "id counts, … counts, Path=/ counts", "the same page again, the same page over https, a link on another site"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -117,7 +118,7 @@ func FuzzExplainLine(f *testing.F) {
 		if _, err := url.Parse(u.String()); err != nil {
 			t.Fatalf("%q is no URL: %v", u, err)
 		}
-		s := trace.ExplainLine(&browser.Browser{}, line, u, lineTime, lookupRule)
+		s := trace.ExplainLine(&browser.Browser{}, line, u, lineTime, false, lookupRule)
 		var text, data bytes.Buffer
 		s.WriteText(&text)
 		if err := s.WriteJSON(&data); err != nil {

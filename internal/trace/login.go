@@ -300,7 +300,7 @@ func TellLogin(run Run, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	s.aboutAll()
 	s.actSteps()
 	s.Variables = s.trackLogin()
-	s.Moments = slices.Concat(s.loginMoment(), s.lastMoments(), s.httpMoment(), s.storeMoments())
+	s.Moments = slices.Concat(s.loginMoment(), s.lastMoments(), s.httpMoment(), s.storeMoments(), s.aside())
 	return s
 }
 
@@ -309,7 +309,7 @@ func (s *Story) trackLogin() []Variable {
 	for _, name := range s.Cookies {
 		all = append(all,
 			s.follow("cookie "+called(name), false, func(st *Step, before string) string { return fateInAct(st, name, before) }),
-			s.follow("value of "+called(name), false, valueOf(name)))
+			s.follow(valuePrefix+called(name), false, valueOf(name)))
 	}
 	for _, name := range s.Cookies {
 		all = append(all, s.follow("cookie "+called(name)+", stored as", true, func(st *Step, before string) string { return storedAs(st, name, before) }))

@@ -12,6 +12,7 @@ import (
 type Moment struct {
 	Question string
 	Answer   string
+	Details  []string // what the answer is about, and what mends it, a line each; of a diagnosis only
 	Step     int
 	Rule     rule.ID
 }
@@ -19,7 +20,7 @@ type Moment struct {
 // moments asks the three questions of the lesson of a story. A question whose moment did not come is
 // not asked.
 func (s *Story) moments() []Moment {
-	return slices.Concat(s.lastMoments(), s.httpMoment(), s.storeMoments())
+	return slices.Concat(s.lastMoments(), s.httpMoment(), s.storeMoments(), s.aside())
 }
 
 // lastMoments ask about the last visit: why the cookie was sent over HTTP, or was not; or, when the
@@ -45,7 +46,7 @@ func (s *Story) lastMoments() []Moment {
 func (s *Story) httpMoment() []Moment {
 	first := s.Steps[0]
 	if !first.reached {
-		return nil
+		return s.stayedMoment()
 	}
 	h := first.hops[0]
 	v, ok := h.Verdict(rule.AllowHost, "")
@@ -55,6 +56,18 @@ func (s *Story) httpMoment() []Moment {
 				break
 			}
 		}
+	}
+	return []Moment{s.moment(1, "What happens to a request over HTTP?", "", v)}
+}
+
+// stayedMoment answers the same question when the request went over https at once.
+func (s *Story) stayedMoment() []Moment {
+	if len(s.Run.Visits) == 0 {
+		return nil
+	}
+	v, ok := s.Run.Visits[0].Hops[0].Verdict(rule.UpgradeToHTTPS, "")
+	if !ok || !v.Yes {
+		return nil
 	}
 	return []Moment{s.moment(1, "What happens to a request over HTTP?", "", v)}
 }

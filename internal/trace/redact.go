@@ -53,7 +53,8 @@ func shortenSetCookie(field string) string {
 	parts[0] = shortenPair(parts[0])
 	for i, p := range parts[1:] {
 		name, _, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if !slices.ContainsFunc(attributes, func(a string) bool { return strings.EqualFold(a, name) }) {
+		parts[i+1] = shortenFolded(p)
+		if !isAttribute(name) {
 			parts[i+1] = " " + shortenPair(strings.TrimSpace(p))
 			if len(name) >= shortenFrom {
 				parts[i+1] = " " + shorten(name)
@@ -63,6 +64,22 @@ func shortenSetCookie(field string) string {
 	return strings.Join(parts, ";")
 }
 
+// shortenFolded does it to the pairs behind a comma in an attribute: a proxy that joins Set-Cookie lines makes
+// what was the pair of the next one a part of it.
+func shortenFolded(attribute string) string {
+	parts := strings.Split(attribute, ",")
+	for i, p := range parts[1:] {
+		if strings.Contains(p, "=") {
+			parts[i+1] = shortenPair(p)
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+func isAttribute(name string) bool {
+	return slices.ContainsFunc(attributes, func(a string) bool { return strings.EqualFold(a, name) })
+}
+
 var attributes = []string{"Domain", "Expires", "HttpOnly", "Max-Age", "Partitioned", "Path", "Priority", "SameSite", "Secure"}
 
 // shortenField does it to a field of an answer whose name says that it holds a secret.
@@ -70,10 +87,17 @@ func shortenField(f Field) Field {
 	switch {
 	case strings.EqualFold(f.Name, "Set-Cookie"):
 		f.Value = shortenSetCookie(f.Value)
+	case plainNames[f.Name]:
 	case secretName.MatchString(f.Name):
 		f.Value = shorten(f.Value)
 	}
 	return f
+}
+
+// plainNames are fields without a secret that are in most requests and answers, or that look as if they had one.
+var plainNames = map[string]bool{
+	"Accept": true, "Access-Control-Allow-Credentials": true, "Access-Control-Allow-Origin": true, "Content-Type": true, "Location": true, "Origin": true, "Referer": true,
+	"Sec-Fetch-Dest": true, "Sec-Fetch-Mode": true, "Sec-Fetch-Site": true, "Sec-Fetch-User": true, "Strict-Transport-Security": true,
 }
 
 // Values number what answers gave to the cookies of a run. What is shown of a value does not tell whether

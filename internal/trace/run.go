@@ -21,6 +21,9 @@ type Visit struct {
 	Typed string // the URL as it was asked for
 	From  string // the page that led there; "" when a person typed the URL
 	Hops  []Hop  // never empty
+
+	Context *Context // of a visit of a tour; nil for any other
+	Profile string   // of the browser; "" is that of RFC 6265bis
 }
 
 // Last returns the hop at which the visit ended.
@@ -39,6 +42,8 @@ type Hop struct {
 	Verdicts []rule.Verdict // of both sides, in the order in which they fell
 	Cookies  []StoredCookie // what the browser holds after the hop
 	HSTS     []KnownHost    // the HSTS hosts that the browser knows after the hop
+
+	saysLoop bool // the answer is a page that says that its redirect would lead back
 
 	whole string // the Cookie header as it left, for WriteCurl alone, when the Client was told to keep it
 }

@@ -41,11 +41,15 @@ type Step struct {
 	Parts     []Part // the requests and verdicts that make it up
 
 	hops    []*Hop
+	visit   int // of a tour, counted from 1
 	reached bool
 
 	// What the answers of a split step set is told by the step after it, which sets.
 	split, sets bool
 }
+
+// notReached is the result of a step for which the run has nothing.
+const notReached = "not reached"
 
 // a lookup finds the rule with an ID.
 type lookup func(rule.ID) (rule.Rule, bool)
@@ -58,8 +62,11 @@ type Part struct {
 
 // Tell recognises the lesson in run. about names the cookie it is about; when it is empty the story
 // is about every cookie that the site set.
-// A run whose visits have titles is told as an act instead.
+// A run whose visits have titles is told as an act instead, and one of [Client.Tour] hop by hop.
 func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
+	if run.IsTour() {
+		return tellTour(run, lookup)
+	}
 	if len(run.Visits) > 0 && run.Visits[0].Title != "" {
 		return TellAct(run, PlainAct(run), lookup)
 	}
@@ -69,7 +76,7 @@ func Tell(run Run, about string, lookup func(rule.ID) (rule.Rule, bool)) Story {
 	}
 	m := locate(run)
 	s.Steps = []Step{
-		s.requestStep(1, "HTTP request", m.plain),
+		s.plainStep(1, "HTTP request", m),
 		s.requestStep(2, "HTTPS request", m.secure),
 		s.cookieStep(3, m.secure),
 		s.requestStep(4, "next HTTPS request", m.next),
@@ -127,11 +134,34 @@ func pointers(hops []Hop) []*Hop {
 	return p
 }
 
+// plainStep is the step of the first visit as far as it went over http, which a browser that knows better
+// from the start does not let leave.
+func (s *Story) plainStep(number int, action string, m located) Step {
+	step := s.requestStep(number, action, m.plain)
+	if !step.reached && len(m.secure) > 0 {
+		step.stayed(m.secure[0])
+	}
+	return step
+}
+
+// stayed tells a step whose request went over https instead, if that is what next shows.
+func (st *Step) stayed(next *Hop) {
+	v, ok := next.Verdict(rule.UpgradeToHTTPS, "")
+	if !ok || !v.Yes {
+		return
+	}
+	if from, ok := v.Fact("url"); ok {
+		st.Action += " to " + from
+	}
+	st.Result = fmt.Sprintf("upgraded by HSTS before the network (%s)", v.Rule)
+	st.Sent = "no (nothing was sent)"
+}
+
 // requestStep is a step that begins with a request. Step 2 leaves what its answers set to step 3.
 func (s *Story) requestStep(number int, action string, hops []*Hop) Step {
 	step := Step{Number: number, Action: action, hops: hops, reached: len(hops) > 0, split: number == 2}
 	if !step.reached {
-		step.Condition, step.Result, step.Sent = "-", "not reached", "-"
+		step.Condition, step.Result, step.Sent = none, notReached, none
 		return step
 	}
 	step.Action += " to " + hops[0].URL
@@ -159,7 +189,7 @@ func (s *Story) requestStep(number int, action string, hops []*Hop) Step {
 func (s *Story) cookieStep(number int, hops []*Hop) Step {
 	step := Step{Number: number, Action: "the site sets no cookie", Condition: "-", Result: "nothing to store", Sent: "-", hops: hops, reached: len(hops) > 0, sets: true}
 	if !step.reached {
-		step.Result = "not reached"
+		step.Result = notReached
 		return step
 	}
 	var actions, conditions, results []string
@@ -432,14 +462,15 @@ func flags(secure, httpOnly bool, sameSite string) []string {
 	return names
 }
 
-// cookieNames lists the cookies that a site set, in the order in which they appeared.
+// cookieNames lists the cookies that a site set or that the browser held, in the order in which they
+// appeared.
 func cookieNames(run Run) []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, visit := range run.Visits {
 		for i := range visit.Hops {
 			for _, v := range visit.Hops[i].Verdicts {
-				if v.Question == rule.StoreCookie && !seen[v.Subject] {
+				if (v.Question == rule.StoreCookie || v.Question == rule.SendCookie) && !seen[v.Subject] {
 					seen[v.Subject] = true
 					names = append(names, v.Subject)
 				}

@@ -319,6 +319,10 @@ func FuzzAnswer(f *testing.F) {
 
 func FuzzReadJSON(f *testing.F) {
 	f.Add(`{"schema":"lockstep.trace/1","kind":"hop","visit":1,"hop":1,"request":{"typed":"http://shop.test/","method":"GET","url":"http://shop.test/"}}`)
+	const stored = `
+{"schema":"lockstep.trace/1","kind":"verdict","visit":1,"hop":1,"verdict":{"side":"browser","question":"store cookie","subject":"a","yes":true,"rule":"store-ok"}}`
+	f.Add(`{"schema":"lockstep.trace/1","kind":"hop","visit":1,"hop":1,"request":{"title":"a script","typed":"","method":"SCRIPT","url":"http://shop.test/"}}` + stored)
+	f.Add(`{"schema":"lockstep.trace/1","kind":"hop","visit":1,"hop":1,"request":{"context":{"as":"fetch"},"method":"GET","url":"http://shop.test/","sent":[{"name":"Access-Control-Request-Method","value":""}]}}` + stored)
 	f.Add(`{"schema":"lockstep.trace/1","kind":"verdict","visit":0,"hop":0,"verdict":{}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		run, err := trace.ReadJSON(strings.NewReader(text))
@@ -329,6 +333,12 @@ func FuzzReadJSON(f *testing.F) {
 		s.WriteTable(io.Discard, true)
 		s.WriteMarkdown(io.Discard, true)
 		s.WriteTranscript(io.Discard, true)
+		sides := trace.Sides{{Profile: "one", Story: &s}, {Profile: "two", Story: &s}}
+		sides.WriteTable(io.Discard, true)
+		sides.WriteMarkdown(io.Discard, true)
+		if err := errors.Join(sides.WriteJSON(io.Discard), sides.WriteHTML(io.Discard, "", nil)); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 // same everywhere, so that output is stable to the byte.
 var (
 	tableWidths = []int{0, 26, 28, 32, 25}
+	tourWidths  = []int{0, 30, 24, 28, 27}
 	fateWidths  = []int{24, 34, 34, 34}
 	factsWidth  = 110
 	lineWidth   = 120
@@ -23,7 +24,7 @@ var (
 // WriteTable writes the execution table, the variable tracker and the key moments. verbose opens
 // each step into its requests and verdicts, and shows every variable.
 func (s *Story) WriteTable(w io.Writer, verbose bool) {
-	s.table().text(w, tableWidths)
+	s.table().text(w, s.widths())
 	for i, text := range s.differences() {
 		if i == 0 {
 			fmt.Fprintln(w)
@@ -56,6 +57,7 @@ func (s *Story) WriteTable(w io.Writer, verbose bool) {
 		for _, line := range wrap(clean(m.Answer), factsWidth) {
 			fmt.Fprintf(w, "    %s\n", line)
 		}
+		m.writeDetails(w, "      ")
 		fmt.Fprintf(w, "    -> step %d, rule %s\n", m.Step, m.Rule)
 	}
 }
@@ -78,6 +80,9 @@ func (s *Story) WriteMarkdown(w io.Writer, verbose bool) {
 	fmt.Fprintln(w)
 	for _, m := range s.Moments {
 		fmt.Fprintf(w, "- **%s** %s (step %d, rule `%s`)\n", markdownCell.Replace(clean(m.Question)), markdownCell.Replace(clean(m.Answer)), m.Step, m.Rule)
+		for _, detail := range m.Details {
+			fmt.Fprintf(w, "  - %s\n", markdownCell.Replace(clean(detail)))
+		}
 	}
 	if !verbose {
 		return
@@ -110,7 +115,7 @@ func (s *Story) WriteTranscript(w io.Writer, verbose bool) {
 		st := &s.Steps[i]
 		fmt.Fprintf(w, "Step %d. %s.\n", st.Number, clean(sentence(st.Action)))
 		if !st.reached {
-			fmt.Fprintln(w, "  This run did not get here.")
+			fmt.Fprintln(w, "  "+choose(st.Result == notReached, "This run did not get here.", sentence(st.Result)+"."))
 			continue
 		}
 		if st.sets && st.Condition == none {
@@ -123,10 +128,20 @@ func (s *Story) WriteTranscript(w io.Writer, verbose bool) {
 				for _, line := range wrap(clean(m.Question+" "+m.Answer), factsWidth) {
 					fmt.Fprintf(w, "  %s\n", line)
 				}
+				m.writeDetails(w, "    ")
 			}
 		}
 		if verbose {
 			writeParts(w, st)
+		}
+	}
+}
+
+// writeDetails writes the details of a moment, indented.
+func (m *Moment) writeDetails(w io.Writer, indent string) {
+	for _, detail := range m.Details {
+		for i, line := range wrap(clean(detail), factsWidth) {
+			fmt.Fprintf(w, "%s%s%s\n", indent, choose(i == 0, "", "  "), line)
 		}
 	}
 }
@@ -155,6 +170,14 @@ func (s *Story) rows(order []int, marked map[int]bool) grid {
 		g.rows = append(g.rows, row)
 	}
 	return g
+}
+
+// widths are those of the columns of the execution table.
+func (s *Story) widths() []int {
+	if s.Run.IsTour() {
+		return tourWidths
+	}
+	return tableWidths
 }
 
 func (s *Story) table() grid {
@@ -220,12 +243,21 @@ func WriteVerdict(w io.Writer, v rule.Verdict) {
 
 // writeVerdict writes a verdict behind what stands on the line already, and its facts, indented, below.
 func writeVerdict(w io.Writer, v rule.Verdict, indent string) {
-	fmt.Fprintf(w, "%-8s %s %s: %s  %s\n", v.Side, v.Question, clean(v.Subject), yesNo(v.Yes), ids(v))
+	fmt.Fprintf(w, "%-8s %s\n", v.Side, Answered(v))
 	if text := facts(v); text != "" {
 		for _, line := range wrap(clean(text), factsWidth) {
 			fmt.Fprintf(w, "%s%s\n", indent, line)
 		}
 	}
+}
+
+// Answered is a verdict on one line: the question, the answer and the rules, without side and facts.
+func Answered(v rule.Verdict) string {
+	subject := clean(v.Subject)
+	if subject == "" {
+		subject = called(subject)
+	}
+	return fmt.Sprintf("%s %s: %s  %s", v.Question, subject, yesNo(v.Yes), ids(v))
 }
 
 // WriteHops writes the requests of a run, one a line.
@@ -306,6 +338,9 @@ func (s *Story) differences() []string {
 
 // fates lists each cookie of the story: stored or not, sent or not, and by which rule.
 func (s *Story) fates() grid {
+	if s.Run.IsTour() {
+		return s.tourFates()
+	}
 	next := "Next HTTPS request"
 	if slices.ContainsFunc(s.Steps, func(st Step) bool { return st.Title == titleNextPlain }) {
 		next = "Next request"
@@ -325,10 +360,10 @@ func (s *Story) whetherStored(name string) string {
 }
 
 func (s *Story) whetherSent(i int, name string) string {
-	st := &s.Steps[i]
-	if !st.reached {
+	if i < 0 || !s.Steps[i].reached {
 		return none
 	}
+	st := &s.Steps[i]
 	if v, ok := sendVerdict(askedOf(st.hops), name); ok {
 		return yesNo(v.Yes) + ": " + ids(v)
 	}
