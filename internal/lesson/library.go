@@ -36,7 +36,8 @@ type Options struct {
 	Catalogue *scenario.Catalogue // of the rules; nil: that of all packages
 }
 
-// A Library holds the scenarios. It does not change, and is safe for concurrent use.
+// A Library holds the scenarios. It does not change, but for the runs that it keeps, and is safe for concurrent
+// use.
 type Library struct {
 	catalogue *scenario.Catalogue
 	all       []entry // the lesson first

@@ -41,8 +41,8 @@ type ground struct {
 // right one is that of the run it is about; wrong ones are those of other runs.
 type ask struct {
 	template string
-	subject  string   // tells it from others of the template
-	grade    string   //
+	subject  string // tells it from others of the template
+	grade    string
 	with     []string // words and their values, for the text
 	about    *Run     // whose answer is the right one
 	step     int      // the question names it
@@ -98,7 +98,7 @@ func (g *ground) question(a *ask, kind string, seed uint64) (Question, bool) {
 	}
 	q.Step, q.Because = options[right].Step, options[right].Why
 	q.Rule = g.deciding(a)
-	q.Hints = filledAll(w.Hints, append([]string{"step", fmt.Sprint(max(q.Step, 1))}, a.with...)...)
+	q.Hints = filledAll(w.Hints, append(slices.Clone(a.with), "step", fmt.Sprint(max(q.Step, 1)))...) // of two steps the one it names
 	q.Options = options
 	if seed != 0 {
 		q.ID += fmt.Sprintf("#%d", seed)
