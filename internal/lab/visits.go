@@ -247,7 +247,9 @@ func (v *visits) close() error {
 	if v.running == nil {
 		return nil
 	}
-	v.running.person.Close()
+	if v.running.person != nil {
+		v.running.person.Close()
+	}
 	err := v.running.server.Close()
 	v.running.database.Close()
 	v.running = nil
