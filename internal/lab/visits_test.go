@@ -10,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockstep-http/lockstep/internal/lab"
 	"github.com/lockstep-http/lockstep/internal/lesson"
@@ -45,9 +46,14 @@ func startLab(t *testing.T) string {
 	return "http://" + l.Addr().String()
 }
 
+// patience is how long a stream that says nothing is waited for, so that the test fails and does not hang.
+const patience = 20 * time.Second
+
 func fetch(t *testing.T, c *http.Client, method, url, body string) *http.Response {
 	t.Helper()
-	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, url, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
