@@ -45,7 +45,7 @@ func TestRecording(t *testing.T) {
 			s := newStage(t)
 			var h http.Handler = http.HandlerFunc(bazaar)
 			s.site.Store(&h)
-			r := record(t, startChromium(t, path, s, recordedAs(t, profile)...))
+			r := record(startChromium(t, path, s, recordedAs(t, profile)...), t)
 			full := r.archive(t, true)
 			if dir := os.Getenv("LOCKSTEP_TEST_RECORDING"); dir != "" {
 				keep(t, filepath.Join(dir, "chromium-"+profile.ThirdParty().String()+".har"), full)
@@ -171,7 +171,7 @@ type recordedRequest struct {
 }
 
 // record makes the session. Each step ends when all that was asked for was answered.
-func record(t *testing.T, chromium context.Context) *recorder {
+func record(chromium context.Context, t *testing.T) *recorder {
 	t.Helper()
 	r := &recorder{
 		last: map[network.RequestID]*recordedRequest{}, sent: map[network.RequestID][]*network.EventRequestWillBeSentExtraInfo{},
