@@ -43,6 +43,10 @@ func (t *trouble) write(w http.ResponseWriter) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
+	sendJSON(w, status, value, func(text []byte) []byte { return text })
+}
+
+func sendJSON(w http.ResponseWriter, status int, value any, pack func([]byte) []byte) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	if err := enc.Encode(value); err != nil { // no value that is sent from here does this
@@ -51,7 +55,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = body.WriteTo(w) // a page that has gone needs no answer
+	_, _ = w.Write(pack(body.Bytes())) // a page that has gone needs no answer
 }
 
 // answer makes a handler of what answers with a value, or with an error.
@@ -61,6 +65,11 @@ func (s *Server) answer(get func(r *http.Request) (any, error)) http.HandlerFunc
 		value, err := get(r)
 		if err != nil {
 			troubleOf(err).write(w)
+			return
+		}
+		if takesPacked(w, r) {
+			w.Header().Set("Content-Encoding", "gzip")
+			sendJSON(w, http.StatusOK, value, packed)
 			return
 		}
 		writeJSON(w, http.StatusOK, value)

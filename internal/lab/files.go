@@ -25,11 +25,12 @@ type files struct {
 	served   map[string]*file  // by the path at which it is served, without the slash
 }
 
-// A file is served as it is.
+// A file is served as it is, or packed. The tags differ, as what they name does.
 type file struct {
-	kind string
-	data []byte
-	tag  string
+	kind, tag string
+	data      []byte
+	packed    []byte
+	packedTag string
 }
 
 var kinds = map[string]string{
@@ -52,7 +53,7 @@ func readFiles() (*files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.served["texts.json"] = newFile("texts.json", text)
+	f.served["texts.json"] = newFile(kinds[".json"], text)
 	entries, err := assets.ReadDir("assets")
 	if err != nil {
 		return nil, err
@@ -63,15 +64,16 @@ func readFiles() (*files, error) {
 			return nil, err
 		}
 		if kinds[path.Ext(e.Name())] != "" {
-			f.served[e.Name()] = newFile(e.Name(), data)
+			f.served[e.Name()] = newFile(kinds[path.Ext(e.Name())], data)
 		}
 	}
 	f.template, err = template.New("lab.html").Funcs(f.functions()).ParseFS(assets, "assets/lab.html")
 	return f, err
 }
 
-func newFile(name string, data []byte) *file {
-	return &file{kinds[path.Ext(name)], data, tagOf(data)}
+func newFile(kind string, data []byte) *file {
+	small := packed(data)
+	return &file{kind, tagOf(data), data, small, tagOf(small)}
 }
 
 // tagOf is an ETag, by which a browser asks whether what it has is what there is.
@@ -102,15 +104,19 @@ func (f *files) functions() template.FuncMap {
 }
 
 func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
-	f := s.files.served[strings.TrimPrefix(r.URL.Path, "/")]
-	w.Header().Set("Content-Type", f.kind)
-	serve(w, r, f.tag, f.data)
+	serve(w, r, s.files.served[strings.TrimPrefix(r.URL.Path, "/")])
 }
 
 // serve answers with what a browser may keep but asks about each time: another version of the program may
 // listen on the same port tomorrow.
-func serve(w http.ResponseWriter, r *http.Request, tag string, data []byte) {
+func serve(w http.ResponseWriter, r *http.Request, f *file) {
+	w.Header().Set("Content-Type", f.kind)
 	w.Header().Set("Cache-Control", "no-cache")
+	tag, data := f.tag, f.data
+	if takesPacked(w, r) {
+		tag, data = f.packedTag, f.packed
+		w.Header().Set("Content-Encoding", "gzip")
+	}
 	w.Header().Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)

@@ -70,7 +70,7 @@ func (p *pages) of(ctx context.Context, s lesson.Scenario) (*file, error) {
 	if err := p.files.template.Execute(&body, view{s, p.library.Scenarios(), run}); err != nil {
 		return nil, fmt.Errorf("rendering scenario %q: %w", s.Name, err)
 	}
-	f := &file{"text/html; charset=utf-8", body.Bytes(), tagOf(body.Bytes())}
+	f := newFile("text/html; charset=utf-8", body.Bytes())
 	p.made[s.Name] = f
 	return f, nil
 }
@@ -96,6 +96,5 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, name string) {
 		http.Error(w, strings.TrimSpace(t.text+"\nhint: "+t.hint), t.status)
 		return
 	}
-	w.Header().Set("Content-Type", f.kind)
-	serve(w, r, f.tag, f.data)
+	serve(w, r, f)
 }
