@@ -74,6 +74,7 @@ async function enter(seen) {
   try {
     const exercise = exerciseNow();
     if (seen || exercise || state.view !== "flow") {
+      $("predict").hidden = true;
       await rerun(false);
       return;
     }
