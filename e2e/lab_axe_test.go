@@ -99,7 +99,7 @@ func labAxe(t *testing.T, s *theatre) {
 			t.Parallel()
 			p := s.sit(t, "")
 			p.looksLike(t, l)
-			asks[any](t, p, string(axe)+"\n;window.axe = axe;")
+			tells[any](t, p, string(axe)+"\n;window.axe = axe;")
 			for _, state := range s.statesFor(t, i) {
 				p.become(t, state)
 				part := state.part
@@ -179,7 +179,7 @@ func (s *theatre) statesFor(t *testing.T, look int) []labState {
 // become brings the page into a state.
 func (p *seat) become(t *testing.T, s labState) {
 	t.Helper()
-	asks[bool](t, p, fmt.Sprintf("const $ = (id) => document.getElementById(id); await test.go(%q); %s\n;return test.settled();", s.link, s.act))
+	tells[bool](t, p, fmt.Sprintf("const $ = (id) => document.getElementById(id); await test.go(%q); %s\n;return test.settled();", s.link, s.act))
 }
 
 type axeResult struct {
@@ -194,7 +194,7 @@ func (p *seat) axe(t *testing.T, known []labKnown, part string) axeResult {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := asks[axeResult](t, p, fmt.Sprintf("return test.judge(%s, %q)", list, part))
+	found := tells[axeResult](t, p, fmt.Sprintf("return test.judge(%s, %q)", list, part))
 	if found.Passes < 10 {
 		t.Errorf("axe judges by no more than %d rules", found.Passes)
 	}

@@ -44,8 +44,8 @@ func labFocus(t *testing.T, s *theatre) {
 // tour presses Tab until the focus is where it began, and the same back.
 func (p *seat) tour(t *testing.T, where string) {
 	t.Helper()
-	dialog := asks[bool](t, p, `return Boolean(document.querySelector("dialog[open]"))`)
-	count := asks[int](t, p, `
+	dialog := tells[bool](t, p, `return Boolean(document.querySelector("dialog[open]"))`)
+	count := tells[int](t, p, `
 		window.stops = test.reachable();
 		if (!document.querySelector("dialog[open]")) { document.activeElement.blur(); getSelection().collapse(document.body, 0); }
 		return stops.length`)
@@ -61,7 +61,7 @@ func (p *seat) tabs(t *testing.T, where string, count int, dialog bool, options 
 	var seen []int
 	for n := range count + 3 {
 		p.press(t, kb.Tab, options...)
-		at := asks[struct {
+		at := tells[struct {
 			Stop  int    `json:"stop"`
 			Fault string `json:"fault"`
 		}](t, p, `const at = document.activeElement; return { stop: stops.findIndex((e) => e === at || e.type === "radio" && e.name === at.name), fault: at === document.body ? "" : test.focusFault() }`)
@@ -85,12 +85,12 @@ func list(all []int) string { return strings.Join(strings.Fields(fmt.Sprint(all)
 func (p *seat) tabTo(t *testing.T, selector string) {
 	t.Helper()
 	var options []chromedp.KeyOption
-	if asks[bool](t, p, fmt.Sprintf("return Boolean(document.activeElement.compareDocumentPosition(document.querySelector(%q)) & Node.DOCUMENT_POSITION_PRECEDING)", selector)) {
+	if tells[bool](t, p, fmt.Sprintf("return Boolean(document.activeElement.compareDocumentPosition(document.querySelector(%q)) & Node.DOCUMENT_POSITION_PRECEDING)", selector)) {
 		options = append(options, chromedp.KeyModifiers(chromedp.ModifierShift))
 	}
 	for range 150 {
 		p.press(t, kb.Tab, options...)
-		if asks[bool](t, p, fmt.Sprintf("return document.activeElement.matches(%q)", selector)) {
+		if tells[bool](t, p, fmt.Sprintf("return document.activeElement.matches(%q)", selector)) {
 			return
 		}
 	}
@@ -108,12 +108,12 @@ func (p *seat) uses(t *testing.T, selector, key string) {
 // labKeys takes a newcomer's way with nothing but keys: a prediction, the run, a question, an exercise, a test.
 func labKeys(t *testing.T, s *theatre) {
 	p := s.sit(t, "")
-	for range asks[int](t, p, `return (await (await fetch("/api/predict", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"scenario":"lesson"}' })).json()).length`) {
+	for range tells[int](t, p, `return (await (await fetch("/api/predict", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"scenario":"lesson"}' })).json()).length`) {
 		p.uses(t, "#predict input[type=radio]", " ")
 		p.uses(t, "#predict [type=submit]", kb.Enter)
 	}
 	p.holds(t, `test.all("#run").length && test.all("#predict .compared").length`, "the prediction is compared with the run")
-	steps := asks[int](t, p, "return Number(document.getElementById('slider').max)")
+	steps := tells[int](t, p, "return Number(document.getElementById('slider').max)")
 	p.tabTo(t, "#next")
 	for n := 2; n <= steps; n++ {
 		p.press(t, []string{" ", kb.Enter}[n%2])
@@ -136,7 +136,7 @@ func labKeys(t *testing.T, s *theatre) {
 	p.uses(t, "[data-view=practice]", kb.Enter)
 	line := slices.IndexFunc(s.library.Exercises(), func(e course.Exercise) bool { return e.Kind == "line" })
 	exercise := s.library.Exercises()[line]
-	asks[any](t, p, fmt.Sprintf(`[...document.querySelectorAll("#practice .exercises button")].find((b) => b.textContent === %q).dataset.sought = 1`, exercise.Title))
+	tells[any](t, p, fmt.Sprintf(`[...document.querySelectorAll("#practice .exercises button")].find((b) => b.textContent === %q).dataset.sought = 1`, exercise.Title))
 	p.uses(t, "[data-sought]", kb.Enter)
 	p.tabTo(t, "#line-answer")
 	p.press(t, "a", func(k *keyParams) { k.Modifiers, k.Commands = 2, []string{"selectAll"} })
@@ -198,7 +198,7 @@ func labSaid(t *testing.T, s *theatre) {
 		{"a moment", `const d = test.all("#moments details").find((d) => d.dataset.step !== "5"); d.open = true; d.querySelector("button.go").click()`},
 		{"a switch", `test.all("#switches input")[0].click()`},
 	} {
-		said := asks[[]string](t, p, "test.watch(); "+c.act+"; await test.settled(); return test.said")
+		said := tells[[]string](t, p, "test.watch(); "+c.act+"; await test.settled(); return test.said")
 		if len(said) != 1 {
 			t.Errorf("%s: %d things are said: %q", c.name, len(said), said)
 		}

@@ -45,7 +45,7 @@ func labSpacing(t *testing.T, s *theatre) {
 				continue // a wide window has more room, so a part of the states will do
 			}
 			p.become(t, state)
-			asks[any](t, p, `
+			tells[any](t, p, `
 				const sheet = new CSSStyleSheet();
 				sheet.replaceSync("* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important } p { margin-bottom: 2em !important }");
 				document.adoptedStyleSheets = [sheet]`)
@@ -88,11 +88,11 @@ func labMedia(t *testing.T, s *theatre) {
 	p := s.sit(t, "#v1;step=1")
 	moving := `await Promise.all(document.getAnimations().map((a) => a.finished)); test.all("#next")[0].click(); return new Promise((r) => setTimeout(() => r(document.getAnimations().length), 20))`
 	p.looksLike(t, labLook{"motion", 1280, 900, map[string]string{"prefers-reduced-motion": "no-preference"}})
-	if asks[int](t, p, moving) == 0 {
+	if tells[int](t, p, moving) == 0 {
 		t.Error("nothing moves, so there is nothing to hold still")
 	}
 	p.looksLike(t, labLook{"no motion", 1280, 900, map[string]string{"prefers-reduced-motion": "reduce"}})
-	if n := asks[int](t, p, moving); n > 0 {
+	if n := tells[int](t, p, moving); n > 0 {
 		t.Errorf("%d things move although no motion is wanted", n)
 	}
 	p.holds(t, `[...document.querySelectorAll("*")].every((e) => getComputedStyle(e).scrollBehavior === "auto")`, "nothing scrolls smoothly by style")
@@ -166,7 +166,7 @@ func labLinks(t *testing.T, s *theatre) {
 		document.getElementById("set-SECURE_HSTS_SECONDS").value === "3600" && document.querySelector("#table [aria-current] th").textContent === "4" &&
 		document.getElementById("lane").getAttribute("aria-pressed") === "false" && !document.querySelector("#notice > *")`
 	p.holds(t, restored, "a link brings scenario, profile, switches, step and lane back")
-	link := asks[string](t, p, "return location.href")
+	link := tells[string](t, p, "return location.href")
 	p.does(t, `location.hash = "#v1;scenario=hsts;step=2"; await new Promise((r) => addEventListener("hashchange", r, { once: true }))`)
 	p.holds(t, `document.getElementById("scenario").value === "hsts" && document.querySelector("#table [aria-current] th").textContent === "2"`, "another link leads elsewhere")
 	p.does(t, `history.back(); await new Promise((r) => addEventListener("hashchange", r, { once: true }))`)
@@ -216,7 +216,7 @@ func labProgress(t *testing.T, s *theatre) {
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	told := asks[string](t, p, `return document.getElementById("progress").textContent`)
+	told := tells[string](t, p, `return document.getElementById("progress").textContent`)
 	if !strings.Contains(told, "2") {
 		t.Errorf("two answers are not counted: %s", told)
 	}
@@ -229,11 +229,11 @@ func labProgress(t *testing.T, s *theatre) {
 	other.upload(t, bad)
 	other.holds(t, `test.all("#notice p").length === 1`, "a file that is none is refused")
 	other.upload(t, file)
-	if got := asks[string](t, other, `return document.getElementById("progress").textContent`); got != told {
+	if got := tells[string](t, other, `return document.getElementById("progress").textContent`); got != told {
 		t.Errorf("imported %q, want %q", got, told)
 	}
 	other.enter(t, "/?again")
-	if got := asks[string](t, other, `return document.getElementById("progress").textContent`); got != told {
+	if got := tells[string](t, other, `return document.getElementById("progress").textContent`); got != told {
 		t.Errorf("after a reload %q, want %q", got, told)
 	}
 	other.clean(t)
@@ -250,10 +250,10 @@ func (p *seat) upload(t *testing.T, file string) {
 // labSwitch measures a switch from the click until its table is there, and turns it back.
 func labSwitch(t *testing.T, s *theatre) {
 	p := s.sit(t, "#v1;step=3")
-	before := asks[string](t, p, `return document.getElementById("table-body").innerText`)
+	before := tells[string](t, p, `return document.getElementById("table-body").innerText`)
 	var took []float64
 	for n := range 11 {
-		took = append(took, asks[float64](t, p, `
+		took = append(took, tells[float64](t, p, `
 			const table = new Promise((r) => new MutationObserver(() => r(performance.now())).observe(document.getElementById("table-body"), { childList: true }));
 			const begun = performance.now();
 			document.getElementById("set-SECURE_SSL_REDIRECT").click();
@@ -266,7 +266,7 @@ func labSwitch(t *testing.T, s *theatre) {
 	slices.Sort(took)
 	t.Logf("from a click on a switch to the new table: median %.0f ms, least %.0f ms", took[len(took)/2], took[0])
 	p.does(t, `await test.click("#reset")`)
-	if got := asks[string](t, p, `return document.getElementById("table-body").innerText`); got != before {
+	if got := tells[string](t, p, `return document.getElementById("table-body").innerText`); got != before {
 		t.Errorf("the table after all is turned back:\n%s\nwant:\n%s", got, before)
 	}
 	p.clean(t)
@@ -276,7 +276,7 @@ func labSwitch(t *testing.T, s *theatre) {
 func labOwnBrowser(t *testing.T, s *theatre) {
 	p := s.sit(t, "#v1;view=own")
 	p.does(t, `for (const d of test.all("#own details")) d.open = true; await test.click("#own button.main", -1)`)
-	links := asks[[]string](t, p, `return test.all("#own a").map((a) => a.href)`)
+	links := tells[[]string](t, p, `return test.all("#own a").map((a) => a.href)`)
 	if len(links) != 2 {
 		t.Fatalf("the lab names %q", links)
 	}
@@ -288,7 +288,7 @@ func labOwnBrowser(t *testing.T, s *theatre) {
 	}
 	p.waitFor(t, `test.all(".visits > li").length >= 2`, "the visits arrive")
 	p.does(t, `for (const d of test.all(".visits details")) d.open = true`)
-	shown := asks[string](t, p, `return test.all(".visits")[0].innerText`)
+	shown := tells[string](t, p, `return test.all(".visits")[0].innerText`)
 	for _, want := range []string{"GET http://", "GET https://", "301", "200", "redirect-to-https"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the verdicts lack %q:\n%s", want, shown)

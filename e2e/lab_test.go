@@ -174,8 +174,8 @@ func (p *seat) hear(event any) {
 // labTimeout is for one thing that a page is asked, which takes a second at most where nothing else runs.
 const labTimeout = time.Minute
 
-// asks runs a body of an async function in the page.
-func asks[T any](t *testing.T, p *seat, body string) T {
+// tells runs a body of an async function in the page.
+func tells[T any](t *testing.T, p *seat, body string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, labTimeout)
 	defer cancel()
@@ -189,13 +189,13 @@ func asks[T any](t *testing.T, p *seat, body string) T {
 // does has something done in the page, and waits until it is.
 func (p *seat) does(t *testing.T, body string) {
 	t.Helper()
-	asks[bool](t, p, body+"\n;return test.settled();")
+	tells[bool](t, p, body+"\n;return test.settled();")
 }
 
 // holds fails the test unless something is so in the page.
 func (p *seat) holds(t *testing.T, expression, what string) {
 	t.Helper()
-	if !asks[bool](t, p, "return Boolean("+expression+")") {
+	if !tells[bool](t, p, "return Boolean("+expression+")") {
 		t.Errorf("not so: %s", what)
 	}
 }
@@ -203,7 +203,7 @@ func (p *seat) holds(t *testing.T, expression, what string) {
 // faultless fails the test with each fault that an expression finds in the page.
 func (p *seat) faultless(t *testing.T, where, expression string) {
 	t.Helper()
-	for _, fault := range asks[[]string](t, p, "return "+expression) {
+	for _, fault := range tells[[]string](t, p, "return "+expression) {
 		t.Errorf("%s: %s", where, fault)
 	}
 }
