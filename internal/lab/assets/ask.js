@@ -136,7 +136,7 @@ export function compared(body, answers, changes, change) {
 
 /** What was said of one question beside what the run shows; the explanation is behind one more step. */
 function comparison(q, right, mine) {
-  const why = el("details", null, el("summary", null, t("why")), mine?.right && el("p", null, right.why), explained(q, right.why));
+  const why = el("details", null, el("summary", null, t("why")), el("p", null, right.why), explained(q, right.why));
   return el("div.compared", null,
     el("p", null, el("strong", null, q.text)),
     el("dl.two", null, el("dt", null, t("you-said")), el("dd", null, mine?.text ?? t("nothing")), el("dt", null, t("run-shows")), el("dd", null, right.text)),
