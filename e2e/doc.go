@@ -42,16 +42,22 @@
 // table of accounts and one place for sessions. Browsers of ours log in on one half and out on the
 // other, post forms across, and change one session on both, in turn and at once.
 //
+// # The lab's page
+//
+// TestLab opens the lab in Chromium and holds it to WCAG 2.2 AA, by axe-core in every state and by what axe
+// cannot see: where the focus goes and whether it is seen, keys alone, what is said at a step, text spacing,
+// forced colours, no script; and that it asks nobody else for anything.
+//
 // # Running it
 //
 //	cd e2e && go test ./...
 //
-// wants Debian's packages chromium and python3-django. A test whose witness is missing is skipped
+// wants Debian's packages chromium and python3-django, and axe-core, which scripts/setup-tests.sh fetches. A test whose witness is missing is skipped
 // and says so; with LOCKSTEP_TEST_REQUIRE=all it fails instead. All traffic stays on loopback, on
 // ports that the system chooses, and whatever is started ends with the tests.
 //
 // # What it does not do
 //
-// It does not compare pages, and it asks no browser but Chromium: what others do differently is told
+// It compares no page with Django's, and it asks no browser but Chromium: what others do differently is told
 // by package browser.
 package e2e

@@ -120,13 +120,13 @@ window.test = (() => {
   };
 
   // What cannot be read or hit.
-  const texts = () => [...document.body.querySelectorAll("*")].filter((e) => e.checkVisibility() && !e.closest("svg, option, .unseen, .word, .skip, thead") &&
-    [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
-  here.clipped = () => texts().filter((e) => {
+  const cut = (over) => over === "hidden" || over === "clip";
+  here.clipped = () => here.all("body *").filter((e) => {
+    if (e.closest("svg, select, input, textarea, .unseen, .word, .skip, thead")) return false;
     const style = getComputedStyle(e);
-    if (style.display === "inline" || style.position === "absolute" && e.clientWidth <= 1) return false;
-    const cut = (over) => over !== "auto" && over !== "scroll";
-    return e.scrollWidth > e.clientWidth + 1 && cut(style.overflowX) || e.scrollHeight > e.clientHeight + 1 && cut(style.overflowY);
+    const text = style.display !== "inline" && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    return e.scrollWidth > e.clientWidth + 1 && (cut(style.overflowX) || text && style.overflowX === "visible") ||
+      e.scrollHeight > e.clientHeight + 1 && (cut(style.overflowY) || text && style.overflowY === "visible");
   }).map(here.named);
   here.small = () => here.all("button, select, summary, a[href], input").filter((e) => {
     if (e.closest("p, li, dd") && e.localName === "a") return false; // in a sentence
