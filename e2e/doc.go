@@ -52,9 +52,10 @@
 //
 //	cd e2e && go test ./...
 //
-// wants Debian's packages chromium and python3-django, and axe-core, which scripts/setup-tests.sh fetches. A test whose witness is missing is skipped
-// and says so; with LOCKSTEP_TEST_REQUIRE=all it fails instead. All traffic stays on loopback, on
-// ports that the system chooses, and whatever is started ends with the tests.
+// wants Debian's packages chromium and python3-django, and axe-core, which scripts/setup-tests.sh
+// fetches. A test whose witness is missing is skipped and says so; with LOCKSTEP_TEST_REQUIRE=all it
+// fails instead. All traffic stays on loopback, on ports that the system chooses, and whatever is
+// started ends with the tests.
 //
 // # What it does not do
 //

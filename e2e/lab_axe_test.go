@@ -40,6 +40,7 @@ var labStates = []labState{
 	{"the quiz", "#v1;view=quiz", "", true, "#quiz"},
 	{"the quiz, answered rightly", "#v1;view=quiz", `for (const f of test.all("#quiz form")) await test.answer(f, true); for (const d of test.all("#quiz details")) d.open = true;`, true, "#quiz"},
 	{"the quiz, answered wrongly", "#v1;view=quiz", `for (const f of test.all("#quiz form")) await test.answer(f, false)`, true, "#quiz"},
+	{"the quiz of another scenario", "#v1;scenario=stolen-cookie;view=quiz", `for (const f of test.all("#quiz form")) await test.answer(f, false); for (const d of test.all("#quiz details")) d.open = true;`, false, ""},
 	{"the quiz, not answered", "#v1;view=quiz", `await test.click("#quiz form [type=submit]")`, false, ""},
 	{"the run in which it is true", "#v1;view=quiz", `for (const f of test.all("#quiz form")) await test.answer(f, false); await test.click("#quiz .verdict-on button")`, true, "#back, #quiz, #now"},
 	{"the snapshot", "#v1;view=snapshot", "", true, "#snapshot"},

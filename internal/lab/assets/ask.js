@@ -51,6 +51,7 @@ function verdictOn(option, more) {
     (run || more) && el("p.acts", null, run, more));
 }
 
+const grades = ["easy", "medium", "hard"];
 let names = 0;
 
 function options(q, only) {
@@ -105,6 +106,13 @@ function answerOf(q, feedback) {
   fill(feedback, el("p", null, el("strong", null, t("answer-is")), ` ${right.text} `, right.why), explained(q, right.why));
 }
 
+/** Questions by their grade, each folded but the first where that is to be open: all at once are too many. */
+export function byGrade(questions, open) {
+  const graded = grades.map((grade) => [grade, questions.filter((q) => q.grade === grade)]).filter(([, all]) => all.length > 0);
+  return graded.map(([grade, all], i) => el("details.part", { open: open && i === 0 },
+    el("summary", null, t("quiz-grade", t(`grade-${grade}`), all.length)), el("ol.questions", null, all.map((q) => el("li", null, question(q))))));
+}
+
 // Predict, run, compare, explain, change one thing.
 
 /** Asks what will be, one question after the other, and calls reveal with the answers; null when skipped. */
@@ -145,8 +153,6 @@ function comparison(q, right, mine) {
 }
 
 // Practice.
-
-const grades = ["easy", "medium", "hard"];
 
 /** Lists the exercises by grade, and the lesson's own practice questions. */
 export function practiceList(body, exercises, questions, open) {

@@ -268,7 +268,7 @@ const panels = {
     const own = state.scenario === library.scenarios[0].name && !Object.keys(state.switches).length ? (await getCourse()).visual : [];
     const more = await ask("/api/quiz", setup());
     fill($("quiz-body"), own?.length > 0 && [el("h3", null, t("quiz-own")), el("ol.questions", null, own.map((q) => el("li", null, asking.question(q))))],
-      more?.length > 0 && [own?.length > 0 && el("h3", null, t("quiz-more")), el("ol.questions", null, more.map((q) => el("li", null, asking.question(q))))]);
+      more?.length > 0 && [own?.length > 0 && el("h3", null, t("quiz-more")), asking.byGrade(more, !own?.length)]);
   },
   async snapshot() {
     const { snapshot } = await getCourse();
