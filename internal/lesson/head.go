@@ -12,6 +12,7 @@ type head struct {
 	title    string
 	intro    []string
 	question string
+	asks     string
 	switches []string
 	shows    []string
 	attacker bool
@@ -20,6 +21,7 @@ type head struct {
 // The lines of a head that say something about the scenario, each the beginning of a paragraph.
 const (
 	markPredict  = "Predict:"
+	markAsks     = "Asks:"
 	markSwitches = "Switches:"
 	markShows    = "Shows:"
 	markAttacker = "Attacker:"
@@ -49,6 +51,11 @@ func (h *head) take(paragraph string) error {
 	switch mark {
 	case markPredict:
 		h.question = rest
+	case markAsks:
+		h.asks = rest
+		if name, _, _ := strings.Cut(rest, "/"); !isTemplate(name) {
+			return fmt.Errorf("no kind of question %q: there are %s", name, strings.Join(templateNames(), ", "))
+		}
 	case markSwitches:
 		h.switches = list(rest)
 		for _, name := range h.switches {
@@ -76,7 +83,7 @@ func (h *head) take(paragraph string) error {
 
 func isMarked(line string) bool {
 	mark, _, _ := strings.Cut(line, " ")
-	return slices.Contains([]string{markPredict, markSwitches, markShows, markAttacker}, mark)
+	return slices.Contains([]string{markPredict, markAsks, markSwitches, markShows, markAttacker}, mark)
 }
 
 // paragraphs returns those of the comment with which a text begins, each on one line. An empty line of

@@ -23,6 +23,7 @@ type Scenario struct {
 	Title    string   `json:"title"`
 	Intro    []string `json:"intro"`              // paragraphs: what it is about, in a learner's words
 	Question string   `json:"question"`           // to predict before it runs
+	Plan     []string `json:"plan"`               // what is done, a line a row, as it is known before it runs
 	Switches []string `json:"switches"`           // the names of those worth turning here, the first the most telling
 	Attacker bool     `json:"attacker,omitempty"` // somebody attacks in it: the lane is shown from the start
 	Text     string   `json:"text"`               // the file

@@ -49,6 +49,7 @@ type Library struct {
 type entry struct {
 	Scenario
 	parsed  *scenario.Scenario
+	asks    string   // the template and subject whose answers the question has; "" for none
 	shows   []string // variables of the tracker that are no details here
 	opening opening
 }
@@ -97,6 +98,7 @@ func (l *Library) read(dir fs.FS) error {
 			wrong = append(wrong, fmt.Errorf("%s: %w", name, err))
 			continue
 		}
+		e.Plan = l.words.plan(e.Text)
 		l.add(e)
 	}
 	return errors.Join(wrong...)
@@ -156,7 +158,7 @@ func read(name, text string) (entry, error) {
 			Name: name, Title: h.title, Intro: h.intro, Question: h.question, Switches: h.switches, Attacker: h.attacker,
 			Text: strings.TrimSpace(text) + "\n",
 		},
-		parsed: parsed, shows: h.shows,
+		parsed: parsed, asks: h.asks, shows: h.shows,
 	}
 	e.opening, err = openingOf(parsed)
 	return e, err

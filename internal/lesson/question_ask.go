@@ -93,8 +93,8 @@ func (g *ground) question(a *ask, kind string, seed uint64) (Question, bool) {
 	if right < 0 || len(options) < 2 {
 		return q, false
 	}
-	if named := g.base.at(a.step); named != nil && named.Title != "" {
-		q.Text += " " + g.phrase("step-is", "step", fmt.Sprint(a.step), "title", named.Title)
+	if named := g.base.at(a.step); named != nil && !named.Skipped {
+		q.Text += " " + g.phrase("step-is", "step", fmt.Sprint(a.step), "title", named.called())
 	}
 	q.Step, q.Because = options[right].Step, options[right].Why
 	q.Rule = g.deciding(a)
@@ -104,6 +104,13 @@ func (g *ground) question(a *ask, kind string, seed uint64) (Question, bool) {
 		q.ID += fmt.Sprintf("#%d", seed)
 	}
 	return q, true
+}
+
+// called is what a step does, without what comes of it.
+func (s *Step) called() string {
+	action, _, _ := strings.Cut(s.Action, ";")
+	action, _, _ = strings.Cut(action, ", upgraded")
+	return cmp.Or(s.Title, action)
 }
 
 // deciding is the rule that the right answer is owed to.

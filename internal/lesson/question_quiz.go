@@ -24,11 +24,12 @@ const (
 // Limits of what questions are made from.
 const (
 	maxVariants = 16 // runs beside the one asked about
-	maxPredict  = 3  // questions before a run
+	maxPredict  = 2  // questions before a run
 )
 
-// Predict returns one to three questions to answer before the scenario is run under s. When s turns a
-// switch, the first is what that changes.
+// Predict returns one or two questions to answer before the scenario is run under s. When s turns a switch,
+// the first is what that changes. Then comes the scenario's own, in its words as long as nothing is turned:
+// what they say holds for the scenario as it is.
 func (l *Library) Predict(ctx context.Context, s Setup) ([]Question, error) {
 	g, err := l.ground(ctx, s)
 	if err != nil {
@@ -42,15 +43,40 @@ func (l *Library) Predict(ctx context.Context, s Setup) ([]Question, error) {
 			all = append(all, q)
 		}
 	}
-	for _, name := range []string{"harm", "csrf-rule", "who-reads", "answer-at", "value-after", "first-sent", "clear-count"} {
+	if q, ok := l.own(g); ok {
+		all = append(all, q)
+	}
+	for _, name := range []string{"csrf-rule", "who-reads", "answer-at", "value-after", "first-sent", "clear-count"} {
 		if len(all) == maxPredict {
 			break
 		}
-		if found := g.make(name, kindPredict, 0); len(found) > 0 {
+		found := g.make(name, kindPredict, 0)
+		if len(found) > 0 && !slices.ContainsFunc(all, func(q Question) bool { return q.ID == found[0].ID }) {
 			all = append(all, found[0])
 		}
 	}
 	return all, nil
+}
+
+// own is the scenario's own question, with the answers of the template that it names.
+func (l *Library) own(g *ground) (Question, bool) {
+	e := l.all[l.index(cmp.Or(g.base.Setup.Scenario, TheLesson))]
+	name, _, _ := strings.Cut(e.asks, "/")
+	if !isTemplate(name) {
+		return Question{}, false
+	}
+	asks := templateNamed(name).asked(g)
+	for i := range asks {
+		if asks[i].template+"/"+asks[i].subject != e.asks {
+			continue
+		}
+		q, ok := g.question(&asks[i], kindPredict, 0)
+		if len(g.base.Setup.Switches) == 0 {
+			q.Text = e.Question
+		}
+		return q, ok
+	}
+	return Question{}, false
 }
 
 // changed asks which step goes otherwise than without the switches that a Setup turns.
@@ -118,6 +144,15 @@ func templateNamed(name string) template {
 	all := templates()
 	return all[slices.IndexFunc(all, func(t template) bool { return t.name == name })]
 }
+
+func templateNames() (names []string) {
+	for _, t := range templates() {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+func isTemplate(name string) bool { return slices.Contains(templateNames(), name) }
 
 // make returns the questions of a template.
 func (g *ground) make(name, kind string, seed uint64) (all []Question) {

@@ -473,6 +473,39 @@ func TestPredictIsDerivedAnew(t *testing.T) {
 	}
 }
 
+// What a scenario asks is asked first, and as it says; a turned switch may make its words untrue.
+func TestPredictAsksWhatTheScenarioAsks(t *testing.T) {
+	l := theLibrary(t)
+	for _, s := range l.Scenarios() {
+		all, err := l.Predict(t.Context(), lesson.Setup{Scenario: s.Name})
+		if err != nil || len(all) == 0 || all[0].Text != s.Question {
+			t.Errorf("%s: %+v, %v, want %q first", s.Name, all, err, s.Question)
+		}
+	}
+	turned, err := l.Predict(t.Context(), lesson.Setup{Switches: map[string]string{"SESSION_COOKIE_SECURE": "False"}})
+	own := l.Scenarios()[0].Question
+	if err != nil || len(turned) != 2 || !strings.Contains(turned[1].ID, "/send-rule/") || turned[1].Text == own {
+		t.Errorf("with a switch turned: %+v, %v, want what changes, and then the lesson's question in other words", turned, err)
+	}
+}
+
+// The plan is a line a row, and in it stands what the row is called.
+func TestPlanHasTheRows(t *testing.T) {
+	l := theLibrary(t)
+	for _, s := range l.Scenarios() {
+		run, err := l.Run(t.Context(), lesson.Setup{Scenario: s.Name})
+		if err != nil || len(run.Steps) != len(s.Plan) {
+			t.Errorf("%s: %d rows, planned %q, %v", s.Name, len(run.Steps), s.Plan, err)
+			continue
+		}
+		for i, step := range run.Steps {
+			if step.Title != "" && step.Title != s.Plan[i] {
+				t.Errorf("%s: row %d is %q, planned %q", s.Name, i+1, step.Title, s.Plan[i])
+			}
+		}
+	}
+}
+
 func TestFiftyTestsAreDerivedAnew(t *testing.T) {
 	l := theLibrary(t)
 	drawn := map[string]bool{}

@@ -357,6 +357,7 @@ func TestOwnFiles(t *testing.T) {
 		{"a.scenario", "# Title\n\nvisit https://shop.test/\n", "want a question to predict"},
 		{"a.scenario", good + "fly\n", "no command"},
 		{"a.scenario", "# T\n# Predict: x?\n# Switches: COLOUR\n", "no switch"},
+		{"a.scenario", "# T\n# Predict: x?\n# Asks: weather/1\n", "no kind of question"},
 		{"a.scenario", "# T\n# Predict: x?\n# Shows: weather\n", "no variable"},
 		{"a.scenario", "# T\n# Predict: x?\n# Attacker: maybe\n", "want yes or no"},
 		{"a.scenario", good + strings.Repeat("#\n", 64<<10), "more than"},

@@ -31,6 +31,26 @@ func readWords(file []byte) (*words, error) {
 // is its key, which a test looks for.
 func (w *words) run(key string, pairs ...string) string { return fill(w.Run, key, pairs) }
 
+// planRows are how many rows the lesson has, which its file makes of one command.
+const planRows = 5
+
+// plan is what the rows of a scenario are called before it runs: its titles, or the lesson's own five.
+func (w *words) plan(text string) []string {
+	all := []string{}
+	for line := range strings.Lines(text) {
+		command, title, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch command {
+		case "step", "then":
+			all = append(all, strings.TrimSpace(title))
+		case "lesson":
+			for i := range planRows {
+				all = append(all, w.run(fmt.Sprintf("plan.%d", i+1)))
+			}
+		}
+	}
+	return all
+}
+
 // attacker is a text of the attacker's lane.
 func (w *words) attacker(key string, pairs ...string) string { return fill(w.Attacker, key, pairs) }
 

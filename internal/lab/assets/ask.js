@@ -15,6 +15,12 @@ function under(setup) {
   return el("p.fine", null, t("under", title), " ", all.map((one) => [one, " "]));
 }
 
+/** The rows as they are planned, for a question that is asked without the run in sight. */
+function planned(setup) {
+  const plan = acts.plan(setup.scenario);
+  return plan?.length > 0 && el("details.plan", { open: true }, el("summary", null, t("plan")), list(plan, "ol"));
+}
+
 /** Hints, one at a time: the button that asks for the next, and where they appear. */
 export function hints(all) {
   if (!all?.length) return [];
@@ -33,7 +39,7 @@ export function hints(all) {
 /** What there is to say when the answer is known. */
 function explained(q, said) {
   return [
-    q.because !== said && el("p", null, q.because),
+    q.because !== said && el("p", null, q.because.replace(said, "").trim()),
     q.rule && el("p", null, t("rule-is"), " ", ruleButton(q.rule)),
     q.key && el("p.key-says", null, el("strong", null, t("key-says")), " ", q.key),
     q.solution?.length > 0 && el("details", null, el("summary", null, t("solution")), list(q.solution, "ol")),
@@ -85,7 +91,7 @@ export function question(q, { done, quiet, label, skip } = {}) {
     },
   },
   el("fieldset", null, el("legend", null, q.grade && !quiet && q.kind !== "predict" && el("span.grade", null, t(`grade-${q.grade}`)), el("span", null, q.text)),
-    under(q.setup || {}), options(q)),
+    under(q.setup || {}), quiet && planned(q.setup || {}), options(q)),
   el("p.acts", null, check, hint, skip), said, feedback);
   return form;
 }
