@@ -102,9 +102,19 @@ func (t *teller) answerRead(h *trace.Hop) []Seen {
 	}
 	s := Seen{Text: t.words.attacker("seen.sets", "cookies", strings.Join(names, ", ")), Could: t.words.attacker("could.value", "cookies", strings.Join(names, ", "))}
 	if slices.Contains(names, t.session()) {
-		s.Could, s.Harm = t.words.attacker("could.act", "cookie", t.session()), true
+		s.Could = ""
+		if keeps(h, t.session()) {
+			s.Could, s.Harm = t.words.attacker("could.act", "cookie", t.session()), true
+		}
 	}
 	return []Seen{s}
+}
+
+// keeps reports whether the browser holds a cookie from then on as an answer has set it. One that it refuses
+// is nobody's: who reads that gets a session that the person is not in.
+func keeps(h *trace.Hop, name string) bool {
+	v, ok := h.Verdict(rule.StoreCookie, name)
+	return ok && v.Yes && v.Rule != "store-deleted"
 }
 
 func isForged(h *trace.Hop) bool {

@@ -113,9 +113,9 @@ func claimOf(t testing.TB, template string, words []string) claim {
 	case "forged":
 		return func(t testing.TB, _, run *lesson.Run, option string) bool {
 			s := run.Steps[number(0)-1]
-			_, accepted, _ := strings.Cut(s.Condition, "csrf=")
+			_, accepted, _ := strings.Cut(s.Condition, "CSRF check ")
 			switch {
-			case !strings.HasPrefix(accepted, "True"):
+			case !strings.HasPrefix(accepted, "passed"):
 				return strings.HasPrefix(option, "No: ")
 			case carries(s.Messages[slices.IndexFunc(s.Messages, request)], "sessionid"):
 				return strings.HasPrefix(option, "Yes, and")

@@ -25,8 +25,8 @@ type teller struct {
 // step tells a row of the execution table and all that opens from it.
 func (t *teller) step(st *trace.Step) Step {
 	s := Step{
-		Number: st.Number, Title: st.Title, As: st.As, Action: st.Action, Condition: st.Condition, Result: st.Result,
-		Sent: st.Sent, Skipped: !st.Reached(), Messages: []Message{}, Verdicts: []Verdict{},
+		Number: st.Number, Title: st.Title, As: st.As, Action: t.words.brief(st.Action),
+		Condition: t.words.brief(st.Condition), Result: t.words.brief(st.Result), Sent: t.words.brief(st.Sent), Skipped: !st.Reached(), Messages: []Message{}, Verdicts: []Verdict{},
 	}
 	s.Say = t.say(&s)
 	if s.Skipped {

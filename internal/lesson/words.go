@@ -3,6 +3,8 @@ package lesson
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +32,17 @@ func readWords(file []byte) (*words, error) {
 // run is a text about a run; pairs are names in braces and what stands for them. A text that is not there
 // is its key, which a test looks for.
 func (w *words) run(key string, pairs ...string) string { return fill(w.Run, key, pairs) }
+
+// brief puts short words in the place of the rules and names by which a trace tells its cells.
+func (w *words) brief(cell string) string {
+	const mark = "brief."
+	for _, key := range slices.Sorted(maps.Keys(w.Run)) {
+		if name, ok := strings.CutPrefix(key, mark); ok {
+			cell = strings.ReplaceAll(cell, name, w.Run[key])
+		}
+	}
+	return cell
+}
 
 // planRows are how many rows the lesson has, which its file makes of one command.
 const planRows = 5

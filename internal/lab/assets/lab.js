@@ -93,6 +93,13 @@ async function reveal(answers) {
   shown = await fetchRun();
   draw();
   hide(false);
+  leadOn(answers);
+  go(1, false);
+  if (answers) focusOn("predict-title");
+}
+
+/** Says what was right, and offers one thing to change, under which is predicted again. */
+function leadOn(answers) {
   const changes = possible();
   $("predict").hidden = !answers && !changes.length;
   asking.compared($("predict-body"), answers, changes, (c) => {
@@ -100,10 +107,8 @@ async function reveal(answers) {
     if (c.value === c.usual) delete state.switches[c.name];
     state.step = 0;
     write();
-    enter(false);
+    enter(false).then(() => focusOn("predict-title"));
   });
-  go(1, false);
-  if (answers) focusOn("predict-title");
 }
 
 /** @returns one thing to change, of each of the most telling switches. */
@@ -200,7 +205,7 @@ function turn(name, value) {
     enter(false);
     return;
   }
-  $("predict").hidden = true;
+  if (state.view in sections && !state.exercise) leadOn(null);
   rerun(true);
 }
 
@@ -221,6 +226,13 @@ function control(s) {
       s.values.map((v) => el("option", { value: v.value, selected: v.value === value }, v.label))), name, about);
 }
 
+/** Calls the page after the scenario, where it is about one. */
+function titleOf() {
+  const all = ["practice", "test", "own"].includes(state.view) && !state.exercise && !before;
+  $("title").textContent = all ? t("title") : scenario().title;
+  document.title = `${all ? t(`view-${state.view}`) : scenario().title} · ${t("title")}`;
+}
+
 function controlsOf() {
   const exercise = exerciseNow();
   const telling = exercise?.kind === "settings" ? exercise.switches || [] : scenario().switches || [];
@@ -231,8 +243,7 @@ function controlsOf() {
   $("reset").hidden = !Object.keys(state.switches).length;
   $("scenario").value = state.scenario;
   $("profile").value = state.profile;
-  $("title").textContent = scenario().title;
-  document.title = `${scenario().title} · ${t("title")}`;
+  titleOf();
   fill($("intro"), paragraphs(scenario().intro));
   $("lane").setAttribute("aria-pressed", String(lane()));
   $("teach").setAttribute("aria-pressed", String(state.teach));
@@ -310,6 +321,7 @@ function viewOf() {
   }
   for (const name of views) if (panels[name]) $(name).hidden = name !== state.view;
   document.body.dataset.view = state.view;
+  titleOf();
   $("intro").hidden = !(state.view in sections);
   if (!(state.view in sections)) $("predict").hidden = true;
   goalOf();
@@ -507,6 +519,7 @@ async function start() {
   asking.useAsking({
     show: showSetup, state: () => state, first: () => library.scenarios[0].name,
     title: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name))?.title || name,
+    plan: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name))?.plan,
     values: (names) => Object.fromEntries(names.map((name) => [name, state.switches[name] ?? switches().find((s) => s.name === name)?.default ?? ""])),
     goals: goalOf,
     turn: (all) => { state.switches = { ...state.switches, ...all }; mend(state); controlsOf(); rerun(true); },

@@ -49,6 +49,8 @@ function seenBy(seen, where) {
   return node;
 }
 
+let fresh = false; // just drawn: what is current is there at once
+
 /** Draws the messages of a run between lanes, step by step. */
 export function drawFlow(run, attacker) {
   const where = lanesOf(attacker);
@@ -67,6 +69,7 @@ export function drawFlow(run, attacker) {
     el("div.drawn", null, back, el("ol", null, steps)));
   flow.style.setProperty("--lanes", where.length);
   fill($("flow-body"), flow);
+  fresh = true;
 }
 
 // The execution table.
@@ -202,9 +205,10 @@ export function light(step) {
   }
   const column = $("tracker-body").querySelector("th.current");
   if (column) sideways($("tracker-body").firstChild, column);
+  fresh = false;
 }
 
-const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const still = () => fresh || matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function intoView(box, item) {
   const top = item.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
