@@ -46,7 +46,7 @@ func (l *Library) Predict(ctx context.Context, s Setup) ([]Question, error) {
 	if q, ok := l.own(g); ok {
 		all = append(all, q)
 	}
-	for _, name := range []string{"csrf-rule", "who-reads", "answer-at", "value-after", "first-sent", "clear-count"} {
+	for _, name := range []string{"csrf-rule", "answer-at", "who-reads", "value-after", "first-sent", "clear-count"} {
 		if len(all) == maxPredict {
 			break
 		}
