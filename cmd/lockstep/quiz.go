@@ -213,9 +213,21 @@ func (q *quiz) ask(ctx context.Context) error {
 func (q *quiz) show(i int) {
 	question := &q.questions[i]
 	fmt.Fprintf(q.stdout, "\n%d of %d, %s, %s\n", i+1, len(q.questions), question.Grade, setupOf(question.Setup))
+	if i == 0 || q.questions[i-1].Setup.Scenario != question.Setup.Scenario {
+		q.plan(question.Setup)
+	}
 	q.write("", question.Text)
 	for k, o := range question.Options {
 		q.write("  "+letters[k:k+1]+"  ", o.Text)
+	}
+}
+
+// plan tells what a scenario does, row by row, and nothing of what comes of it.
+func (q *quiz) plan(s lesson.Setup) {
+	scenario, _ := q.library.Scenario(cmp.Or(s.Scenario, lesson.TheLesson))
+	q.write("", scenario.Title)
+	for i, row := range scenario.Plan {
+		q.write(fmt.Sprintf("  %d. ", i+1), row)
 	}
 }
 
