@@ -226,6 +226,9 @@ func (q *quiz) show(i int) {
 func (q *quiz) plan(s lesson.Setup) {
 	scenario, _ := q.library.Scenario(cmp.Or(s.Scenario, lesson.TheLesson))
 	q.write("", scenario.Title)
+	for _, paragraph := range scenario.Intro {
+		q.write("  ", paragraph)
+	}
 	for i, row := range scenario.Plan {
 		q.write(fmt.Sprintf("  %d. ", i+1), row)
 	}

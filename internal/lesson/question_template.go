@@ -248,13 +248,26 @@ func (g *ground) atSteps(steps []int, subject string, with []string, answers fun
 }
 
 func answerAt(g *ground) []ask {
-	return g.perStep("", nil, func(r *Run, number int) answer {
+	all := g.perStep("", nil, func(r *Run, number int) answer {
 		s := r.at(number)
 		if s == nil || s.Skipped || len(s.all(rule.Connect, "")) == 0 {
 			return answer{}
 		}
 		return answer{text: s.answered(), step: number, rule: s.answering()}
 	})
+	for i := range all {
+		all[i].holds = partOf(all[i].answer)
+	}
+	return all
+}
+
+// partOf reports whether a text is the beginning of what answers, or goes on from it: a person may call the
+// redirect alone the answer, or count with it what follows.
+func partOf(answers func(*Run) answer) func(*Run, string) bool {
+	return func(r *Run, text string) bool {
+		truth := answers(r).text
+		return truth != "" && (begins(truth, text) || begins(text, truth))
+	}
 }
 
 func cookiesAt(g *ground) []ask {
@@ -370,6 +383,11 @@ func (g *ground) decision(r *Run, number int, q rule.Question, subject string) a
 	}
 	word := map[bool]string{true: "yes", false: "no"}[v.Yes]
 	return answer{text: g.phrase(word, "sentence", r.sentence(v.Rule)), step: number, rule: v.Rule}
+}
+
+// begins reports whether a cell begins with another, and goes on with more of the same.
+func begins(text, with string) bool {
+	return strings.HasPrefix(text, with+", ") || strings.HasPrefix(text, with+" (")
 }
 
 func clearCount(g *ground) []ask {

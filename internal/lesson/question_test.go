@@ -149,7 +149,7 @@ func claimOfChange(t testing.TB, template string, words []string) claim {
 		return func(t testing.TB, base, run *lesson.Run, option string) bool {
 			all := shownChanges(base, run)
 			if len(all) == 0 {
-				return option == "Nothing changes."
+				return option == "No row changes."
 			}
 			return slices.ContainsFunc(all, func(c lesson.Change) bool { return tells(run, c, option) })
 		}

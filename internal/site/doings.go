@@ -59,7 +59,7 @@ func Counter(_ http.ResponseWriter, r *http.Request) (string, error) {
 func read(_ http.ResponseWriter, r *http.Request) (string, error) {
 	s := session.From(r.Context())
 	visits, _ := session.Value[int](s, "visits")
-	return fmt.Sprintf("%d visits so far", visits), s.Err()
+	return fmt.Sprintf("visits so far: %d", visits), s.Err()
 }
 
 func flush(_ http.ResponseWriter, r *http.Request) (string, error) {

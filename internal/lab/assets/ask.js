@@ -15,10 +15,11 @@ function under(setup) {
   return el("p.fine", null, t("under", title), " ", all.map((one) => [one, " "]));
 }
 
-/** The rows as they are planned, for a question that is asked without the run in sight. */
-function planned(setup) {
-  const plan = acts.plan(setup.scenario);
-  return plan?.length > 0 && el("details.plan", { open: true }, el("summary", null, t("plan")), list(plan, "ol"));
+/** What is done, for a question that is asked without the run in sight; in a test with what there is to know. */
+function planned(q) {
+  const about = acts.scenario(q.setup?.scenario);
+  return about?.plan?.length > 0 && el("details.plan", { open: true }, el("summary", null, t("plan")),
+    q.kind !== "predict" && paragraphs(about.intro), list(about.plan, "ol"));
 }
 
 /** Hints, one at a time: the button that asks for the next, and where they appear. */
@@ -91,7 +92,7 @@ export function question(q, { done, quiet, label, skip } = {}) {
     },
   },
   el("fieldset", null, el("legend", null, q.grade && !quiet && q.kind !== "predict" && el("span.grade", null, t(`grade-${q.grade}`)), el("span", null, q.text)),
-    under(q.setup || {}), quiet && planned(q.setup || {}), options(q)),
+    under(q.setup || {}), quiet && planned(q), options(q)),
   el("p.acts", null, check, hint, skip), said, feedback);
   return form;
 }

@@ -59,10 +59,17 @@ async function fetchRun() {
   pending = new AbortController();
   document.body.classList.add("busy");
   try {
-    return await ask("/api/run", setup(), pending.signal);
+    return telling(await ask("/api/run", setup(), pending.signal));
   } finally {
     document.body.classList.remove("busy");
   }
+}
+
+/** Leaves out of the differences the variables that are details, where there is anything else. */
+function telling(found) {
+  const details = (found.run.tracker || []).filter((v) => v.detail).map((v) => v.name);
+  const rest = found.changes?.filter((c) => !details.includes(c.column));
+  return rest?.length ? { ...found, changes: rest } : found;
 }
 
 /** Begins a scenario: with a prediction, or, when it was seen or a link leads into it, with the run. */
@@ -519,7 +526,7 @@ async function start() {
   asking.useAsking({
     show: showSetup, state: () => state, first: () => library.scenarios[0].name,
     title: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name))?.title || name,
-    plan: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name))?.plan,
+    scenario: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name)),
     values: (names) => Object.fromEntries(names.map((name) => [name, state.switches[name] ?? switches().find((s) => s.name === name)?.default ?? ""])),
     goals: goalOf,
     turn: (all) => { state.switches = { ...state.switches, ...all }; mend(state); controlsOf(); rerun(true); },
