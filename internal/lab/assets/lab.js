@@ -29,6 +29,8 @@ function mend(s) {
   const drop = () => { whole = false; };
   const home = document.body.dataset.scenario;
   if (s.scenario && !library.scenarios.some((one) => one.name === s.scenario)) { drop(); s.scenario = ""; s.switches = {}; }
+  const e = !s.scenario && library.exercises.find((one) => one.id === s.exercise);
+  if (e) { s.scenario = e.setup.scenario || ""; s.switches = { ...e.setup.switches, ...s.switches }; }
   s.scenario ||= home;
   for (const [name, value] of Object.entries(s.switches)) {
     const known = library.switches[s.scenario]?.find((one) => one.name === name);
