@@ -18,6 +18,9 @@ import (
 // cookies; the others are in the JSON.
 const maxShownVisits = 100
 
+// progressEach is after how many requests of a recording a terminal is told.
+const progressEach = 1000
+
 // playHAR explains a recording instead of visiting a site.
 func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error {
 	if c.URL != "" || c.Replay != "" || c.Login != "" || c.HAROut != "" || c.Curl {
@@ -41,8 +44,12 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 	}
 	keepAll := len(expected) > 0
 	page := c.Format != "json" && c.Format != "table"
+	eachWritten := c.Format == "json" || c.Format == "table" && c.Verbose
 	played, err := trace.PlayHAR(log, c.browser(), keepAll || c.Format != "table", func(v trace.Visit) error {
 		number++
+		if !eachWritten && number%progressEach == 0 {
+			p.progress(fmt.Sprintf("playing %s ... %d of %d requests", trace.Printable(c.HAR), number, len(log.Entries)))
+		}
 		switch {
 		case c.Format == "json":
 			if err := v.WriteJSON(long, number); err != nil {
@@ -59,7 +66,12 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 		}
 		return nil
 	})
-	if err = cmp.Or(err, long.Flush()); err != nil {
+	p.progress("")
+	err = cmp.Or(err, long.Flush())
+	if errors.Is(err, trace.ErrTooManyCookies) {
+		return &failure{fmt.Errorf("playing recording %q: %w", c.HAR, err), "record a shorter time, or cut the recording into several"}
+	}
+	if err != nil {
 		return err
 	}
 	story, err := c.tellHAR(p, played, run)

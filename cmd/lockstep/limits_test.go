@@ -130,6 +130,7 @@ var limitGroups = []limitGroup{
 		{"internal/har", "maxURL", "bytes", "the URL of a request", "refused"},
 		{"internal/har", "maxValue", "bytes", "the value of a header line that matters", "refused"},
 		{"internal/har", "maxFields", "", "lines of a header, and cookies of a message", "refused"},
+		{"internal/trace", "maxCompared", "", "the cookies of its requests, those by the recording and those by the rules together", "refused"},
 		{"internal/trace", "maxDocuments", "", "its documents that are remembered, as places from which requests come", "begin anew"},
 		{"internal/trace", "maxRedirections", "", "its redirects whose next request did not come yet", "taken for requests of their own"},
 		{"internal/har", "maxPages", "", "its pages", "refused"},

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,10 +18,14 @@ import (
 
 // What a Playback keeps of a recording, however long it is.
 const (
-	maxPlayedCookies = 2000 // cookies that it tells of one by one
-	maxDifferences   = 1000 // differences that it names
-	maxRedirections  = 1000 // redirects whose next request did not come yet
+	maxPlayedCookies = 2000      // cookies that it tells of one by one
+	maxDifferences   = 1000      // differences that it names
+	maxRedirections  = 1000      // redirects whose next request did not come yet
+	maxCompared      = 2_000_000 // cookies of all requests, those by the recording and those by the rules
 )
+
+// ErrTooManyCookies says that a recording has more cookies than are compared.
+var ErrTooManyCookies = fmt.Errorf("its requests have more than %d cookies, by the recording and by the rules together", maxCompared)
 
 // A Playback is what there is to tell of a HAR as a whole, after a browser of ours has seen every answer
 // and been asked about every request in it.
@@ -116,7 +121,9 @@ func PlayHAR(log *har.Log, b *browser.Browser, snapshots bool, each func(Visit) 
 	p.out.NoneSent = set && !sent
 	for _, ev := range events(log) {
 		if !ev.answer {
-			p.ask(ev.entry)
+			if p.ask(ev.entry); p.compared > maxCompared {
+				return nil, fmt.Errorf("request %d: %w", p.out.Requests, ErrTooManyCookies)
+			}
 			continue
 		}
 		a := p.open[ev.entry]
@@ -182,6 +189,7 @@ type player struct {
 	before      map[[2]string]bool
 	values      Values             // of the recording, which has them in memory anyway
 	differences map[Difference]int // without Times and First, where they are in out.Differences
+	compared    int                // cookies of requests so far
 
 	held     []StoredCookie // the last snapshot, shared by hops between which nothing changed
 	known    []KnownHost
@@ -191,6 +199,8 @@ type player struct {
 // asked is a request that waits for its answer.
 type asked struct {
 	visit Visit
+	site  string
+	about []rule.Fact // where it comes from
 	inference
 	modelled []map[string][]string // what would go along with each of the others, by name; nil until it is asked for
 }
@@ -223,9 +233,9 @@ func (p *player) ask(i int) {
 		p.out.Hosts++
 	}
 	byItself := e.Received.First("Non-Authoritative-Reason") != ""
-	a := &asked{Visit{Title: "request " + strconv.Itoa(p.out.Requests), Typed: u.Redacted(), Hops: []Hop{{
+	a := &asked{site: siteOf(u), visit: Visit{Title: "request " + strconv.Itoa(p.out.Requests), Typed: u.Redacted(), Hops: []Hop{{
 		At: e.Started, Method: cmp.Or(e.Method, http.MethodGet), URL: u.Redacted(), Left: !byItself,
-	}}}, inference{req: browser.Request{Method: e.Method, URL: u}}, nil}
+	}}}, inference: inference{req: browser.Request{Method: e.Method, URL: u}}}
 	p.open[i] = a
 	hop := a.visit.Last()
 	rec := hop.recorder(nil)
@@ -236,6 +246,7 @@ func (p *player) ask(i int) {
 		return
 	}
 	a.inference = p.infer(e, u)
+	a.about = a.facts()
 	if a.req.Initiator != nil {
 		a.visit.From = a.req.Initiator.URL.Redacted()
 	}
@@ -247,11 +258,14 @@ func (p *player) ask(i int) {
 	if field == "" {
 		hop.Cookie = ""
 	}
-	model := cookie.ParseHeader(p.browser.CookieHeader(a.req, e.Started, hop.recorder(a.facts())))
-	p.compare(e, a, cookie.ParseHeader(field), model)
+	sent := cookie.ParseHeader(field)
+	model := cookie.ParseHeader(p.browser.CookieHeader(a.req, e.Started, hop.recorder(a.about)))
+	p.compared += len(sent) + len(hop.Verdicts)
+	p.compare(e, a, sent, model)
 	a.modelled = nil
 	if field == "" && len(model) > 0 {
 		a.without()
+		a.about = a.facts()
 	}
 }
 
@@ -369,25 +383,24 @@ func (p *player) take(e *har.Entry, a *asked, at time.Time) {
 		p.browser.StoreHSTS(u, fields, true, at, rec)
 		p.upToDate = false
 	}
-	site := siteOf(u)
 	lines := e.Received.Values("Set-Cookie")
 	if len(lines) > 0 {
-		rec = hop.recorder(a.facts())
+		rec = hop.recorder(a.about)
 	}
 	for _, line := range lines[:min(len(lines), maxCookieLines)] {
 		v := p.browser.StoreCookie(a.req, line, at, rec)
 		p.upToDate = false
-		key := [2]string{site, v.Subject}
+		key := [2]string{a.site, v.Subject}
 		p.noteDoubt(key, a.inference.doubt)
 		if v.Yes {
 			delete(p.refused, key)
-			p.told(site, v.Subject, func(c *PlayedCookie) { c.Stored = c.Stored.and(v.Rule) })
+			p.told(a.site, v.Subject, func(c *PlayedCookie) { c.Stored = c.Stored.and(v.Rule) })
 			continue
 		}
 		if v.Rule != deleteMissed && len(p.refused) < maxPlayedCookies {
 			p.refused[key] = v.Rule
 		}
-		p.told(site, v.Subject, func(c *PlayedCookie) { c.Refused = c.Refused.and(v.Rule) })
+		p.told(a.site, v.Subject, func(c *PlayedCookie) { c.Refused = c.Refused.and(v.Rule) })
 	}
 }
 
