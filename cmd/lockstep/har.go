@@ -47,7 +47,7 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 	eachWritten := c.Format == "json" || c.Format == "table" && c.Verbose
 	played, err := trace.PlayHAR(log, c.browser(), keepAll || c.Format != "table", func(v trace.Visit) error {
 		number++
-		if !eachWritten && number%progressEach == 0 {
+		if !eachWritten && number%progressEach == 1 {
 			p.progress(fmt.Sprintf("playing %s ... %d of %d requests", trace.Printable(c.HAR), number, len(log.Entries)))
 		}
 		switch {

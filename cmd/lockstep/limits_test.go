@@ -137,6 +137,8 @@ var limitGroups = []limitGroup{
 		{"internal/har", "maxKey", "bytes", "the name of a field", "refused"},
 		{"internal/har", "maxNumber", "bytes", "a number", "refused"},
 		{"internal/har", "maxTaken", "", "the time that a request took", "refused"},
+		{"internal/trace", "maxLoops", "", "its loops of redirects that are told", "the rest is left"},
+		{"internal/trace", "maxLoopVerdicts", "verdicts", "about the cookies of a request in such a loop", "the loop is not told"},
 		{"internal/trace", "maxPlayedCookies", "", "names of cookies that it tells of", "counted, not told"},
 		{"internal/trace", "maxDifferences", "", "differences that it names", "counted, not named"},
 		{"internal/trace", "maxPlayedRows", "", "cookies, and differences, without `-v`", "`-v` has them all"},

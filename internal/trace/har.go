@@ -44,6 +44,7 @@ type Playback struct {
 	Differences     []Difference // in the order in which they appeared
 	Untold          []Difference // what may be none: the recording leaves open what decides
 	MoreDifferences int          // of both
+	Loops           []Loop       // of redirects
 	NoneSent        bool         // no request carries a cookie, though answers set some
 }
 
@@ -210,6 +211,7 @@ type redirection struct {
 	inference
 	status   int
 	location string
+	so       chain
 }
 
 // ask begins the visit of an entry: what goes along with the request, by the model and by the recording.
@@ -223,7 +225,7 @@ func (p *player) ask(i int) {
 	if e.Local {
 		p.out.Local++
 		f := p.infer(e, u)
-		p.arrive(e, &f)
+		p.arrive(e, &f, f.before)
 		return
 	}
 	p.out.Requests++
@@ -281,6 +283,7 @@ func (h *Hop) recorder(about []rule.Fact) *rule.Recorder {
 func (p *player) infer(e *har.Entry, u *url.URL) inference {
 	if r := p.redirected[bareURL(u)]; r != nil {
 		if next, ok := r.onward(r.status, r.location, e); ok {
+			next.before = r.so
 			delete(p.redirected, bareURL(u))
 			return next
 		}
@@ -288,13 +291,10 @@ func (p *player) infer(e *har.Entry, u *url.URL) inference {
 	return p.documents.infer(e, u)
 }
 
-// arrive remembers where an answer leads, or the document that it is.
-func (p *player) arrive(e *har.Entry, f *inference) {
+// arrive remembers where an answer leads, with the requests so far, or the document that it is.
+func (p *player) arrive(e *har.Entry, f *inference, so chain) {
 	if location := e.Received.First("Location"); location != "" && e.Status/100 == 3 {
-		next, v := new(browser.Chain).Next(f.req, e.Status, location, "", nil)
-		if v.Yes && len(p.redirected) < maxRedirections {
-			p.redirected[bareURL(next.URL)] = &redirection{*f, e.Status, location}
-		}
+		p.redirect(e, f, location, so)
 		return
 	}
 	if e.Status != 0 && (f.req.As == browser.AsNavigation || f.req.As == browser.AsIframe) {
@@ -354,11 +354,11 @@ func (p *player) told(site, name string, change func(*PlayedCookie)) {
 func (p *player) answer(i int, a *asked) {
 	e, hop := &p.log.Entries[i], a.visit.Last()
 	at := e.Started.Add(e.Taken)
-	if !isPreflight(e) {
-		p.arrive(e, &a.inference)
-	}
 	if e.Status != 0 && hop.Left {
 		p.take(e, a, at)
+	}
+	if !isPreflight(e) {
+		p.arrive(e, &a.inference, a.before.and(p, a))
 	}
 	if p.snapshots && !p.upToDate {
 		p.held, p.known = snapshot(p.browser, at)

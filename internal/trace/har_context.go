@@ -20,6 +20,7 @@ type inference struct {
 	others []browser.Request // what it may have been as well, by the recording
 	doubt  string            // what the recording does not tell, when there are others
 	guess  bool              // what the answer is for, or in which window it is, is none of what is told
+	before chain             // the requests that were redirected to it
 }
 
 // facts say from what it was inferred.
