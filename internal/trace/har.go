@@ -425,15 +425,47 @@ func (v Visit) AboutCookies() bool {
 	})
 }
 
-// HAR is the run as a recording. Cookie values are shortened, as everywhere in a Run.
+// HAR is the run as a recording. Cookie values are shortened, as everywhere in a Run. Where each request comes
+// from is told as Chromium tells it.
 func (r *Run) HAR() *har.Log {
-	log := &har.Log{}
+	log := &har.Log{Pages: map[string]string{}}
 	for i := range r.Visits {
-		for j := range r.Visits[i].Hops {
-			log.Entries = append(log.Entries, r.Visits[i].Hops[j].entry())
+		v := &r.Visits[i]
+		page := "page_" + strconv.Itoa(i+1)
+		log.Pages[page] = v.window()
+		for j := range v.Hops {
+			e := v.Hops[j].entry()
+			e.Page, e.Kind, e.Parser = page, v.kind(), v.From
+			if v.kind() == "fetch" { // a script asks, not the markup
+				e.Parser = ""
+			}
+			if isPreflight(&e) {
+				e.Kind = "preflight"
+			}
+			log.Entries = append(log.Entries, e)
 		}
 	}
 	return log
+}
+
+// window is the URL that the window of a visit shows.
+func (v *Visit) window() string {
+	if v.Context == nil || v.kind() == "document" && v.Context.As != string(browser.AsIframe) {
+		return v.Typed
+	}
+	return cmp.Or(v.Context.Top, v.From, v.Typed)
+}
+
+// kind is Chromium's word for what the answer of a visit is for.
+func (v *Visit) kind() string {
+	if v.Context == nil {
+		return "document"
+	}
+	switch as := browser.Destination(v.Context.As); as {
+	case browser.AsFetch, browser.AsImage, browser.AsScript:
+		return string(as)
+	}
+	return "document"
 }
 
 func (h *Hop) entry() har.Entry {
