@@ -101,7 +101,7 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 		}
 	)
 	if n.Initiator != nil {
-		visit.From = n.Initiator.URL.Redacted()
+		visit.From, visit.Context = n.Initiator.URL.Redacted(), contextOfVisit(&n)
 	}
 	inTime, cancel := context.WithTimeout(c.enclose(ctx, &n, u), max(maxVisit, c.timeout()))
 	defer cancel()
