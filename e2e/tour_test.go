@@ -26,12 +26,16 @@ type circumstance struct {
 	x    trace.Circumstances
 
 	plain, blocked bool // blocked: nothing is asked for
+	away           bool // asked for is a redirect to it
 }
 
 // url is what the page asks for.
 func (c circumstance) url() string {
 	if c.plain {
 		return "http://shop.test/end"
+	}
+	if c.away {
+		return "https://shop.test/away"
 	}
 	return asked
 }
@@ -66,6 +70,11 @@ var circumstances = []circumstance{
 	{name: "fetch of a frame in another site", html: with(`{}`), x: trace.Circumstances{From: "https://shop.test/p", Top: "https://evil.test/top", As: "fetch"}},
 	{name: "frame of a frame, around it another site", html: "<iframe" + embedding, x: trace.Circumstances{From: "https://shop.test/p", Top: "https://evil.test/top", As: "iframe"}},
 	{name: "image of a frame in its subdomain", html: "<img" + embedding, x: trace.Circumstances{From: "https://shop.test/p", Top: "https://www.shop.test/top", As: "image"}},
+	{name: "redirect: fetch of a subdomain", html: with(`{}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch"}, away: true},
+	{name: "redirect: fetch of another site", html: with(`{}`), x: trace.Circumstances{From: "https://evil.test/p", As: "fetch"}, away: true, blocked: true},
+	{name: "redirect: fetch of a subdomain, include", html: with(`{credentials: "include"}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Credentials: "include"}, away: true, blocked: true},
+	{name: "redirect: image of another site", html: "<img" + embedding, x: trace.Circumstances{From: "https://evil.test/p", As: "image"}, away: true},
+	{name: "redirect: image with crossorigin", html: "<img crossorigin=anonymous" + embedding, x: trace.Circumstances{From: "https://evil.test/p", As: "image", Credentials: "same-origin"}, away: true, blocked: true},
 	{name: "mixed: fetch", html: with(`{}`), x: trace.Circumstances{From: "https://shop.test/p", As: "fetch"}, plain: true, blocked: true},
 	{name: "mixed: fetch, DELETE", html: with(`{method: "DELETE"}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Method: "DELETE"}, plain: true, blocked: true},
 	{name: "mixed: script", html: "<script" + embedding + "</script>", x: trace.Circumstances{From: "https://evil.test/p", As: "script"}, plain: true, blocked: true},
@@ -107,6 +116,9 @@ func (o *asking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://www.shop.test")
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
 		w.Header().Set("Access-Control-Allow-Methods", "DELETE")
+	case "/away":
+		w.Header().Set("Access-Control-Allow-Origin", "https://www.shop.test")
+		http.Redirect(w, r, asked, http.StatusFound)
 	case "/done":
 		o.done <- struct{}{}
 	default:

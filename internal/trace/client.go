@@ -219,6 +219,9 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		return hop, next, false // no redirect of an answer to OPTIONS is followed
 	}
 	if a.status/100 == 3 {
+		if location != "" && c.Browser.Profile.ShowsPages() && !req.MayFollow(a.values, rec) {
+			return hop, next, false
+		}
 		var v rule.Verdict
 		if next, v = chain.Next(req, a.status, location, cookies, rec); v.Yes {
 			next.ReferrerPolicy = cmp.Or(browser.ParseReferrerPolicy(a.values("Referrer-Policy")), req.ReferrerPolicy)

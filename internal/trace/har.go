@@ -449,7 +449,7 @@ func (r *Run) HAR() *har.Log {
 }
 
 // window is the URL that the window of a visit shows.
-func (v *Visit) window() string {
+func (v Visit) window() string {
 	if v.Context == nil || v.kind() == "document" && v.Context.As != string(browser.AsIframe) {
 		return v.Typed
 	}
@@ -457,13 +457,12 @@ func (v *Visit) window() string {
 }
 
 // kind is Chromium's word for what the answer of a visit is for.
-func (v *Visit) kind() string {
+func (v Visit) kind() string {
 	if v.Context == nil {
 		return "document"
 	}
-	switch as := browser.Destination(v.Context.As); as {
-	case browser.AsFetch, browser.AsImage, browser.AsScript:
-		return string(as)
+	if slices.Contains([]browser.Destination{browser.AsFetch, browser.AsImage, browser.AsScript}, browser.Destination(v.Context.As)) {
+		return v.Context.As
 	}
 	return "document"
 }

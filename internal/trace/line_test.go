@@ -156,7 +156,8 @@ func TestExplainLineInProfiles(t *testing.T) {
 		{"the same in Chromium", "id=1; Max-Age=+10", browser.Chromium(), []string{"Max-Age=+10 counts"}, []string{"rfc6265bis, firefox, curl: Max-Age=+10 ignored note-max-age-invalid"}},
 		{"a date that is none", "id=1; Expires=soon", browser.Chromium(), []string{"Expires=soon ignored note-expires-unparsable"}, nil},
 		{
-			"the last of two, which is none", "id=1; Max-Age=5; Max-Age=soon", browser.Firefox(), []string{"Max-Age=5 counts", "Max-Age=soon ignored note-max-age-invalid"},
+			"the last of two, which is none", "id=1; Max-Age=5; Max-Age=soon", browser.Firefox(),
+			[]string{"Max-Age=5 counts", "Max-Age=soon ignored note-max-age-invalid"},
 			[]string{"chromium: Max-Age=5 overridden", "chromium: Max-Age=soon counts note-max-age-invalid"},
 		},
 		{"a value alone", "a-secret-that-is-long", browser.Profile{}, []string{}, []string{"firefox: a-se… counts", "firefox: counts"}},
