@@ -273,3 +273,14 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordingIsStopped holds that nobody waits for the end of a long recording.
+func TestRecordingIsStopped(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var stdout, stderr bytes.Buffer
+	p := &program{stdin: strings.NewReader(`{"log":{"entries":[]}}`), stdout: &stdout, stderr: &stderr}
+	if code := run(ctx, []string{"trace", "--har", "-"}, p); code != exitFailed || !strings.Contains(stderr.String(), "stopped") {
+		t.Errorf("exit %d, %q", code, stderr.String())
+	}
+}

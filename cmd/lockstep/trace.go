@@ -95,7 +95,7 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 		return c.compare(ctx, p, expected)
 	}
 	if c.HAR != "" {
-		return c.playHAR(p, expected)
+		return c.playHAR(ctx, p, expected)
 	}
 	if c.ShowCookieValues && (!c.Curl || c.Replay != "") {
 		return &usageError{errors.New("--show-cookie-values goes with --curl, and with a run that is made now"), "lockstep trace URL --curl --show-cookie-values"}
