@@ -33,8 +33,12 @@ func (b *Browser) CookieHeader(req Request, now time.Time, rec *rule.Recorder) s
 	t.context = b.context(&req, &t)
 	header, verdicts := b.send(&t, now, rec.Watching())
 	b.mu.Unlock()
+	if len(verdicts) == 0 {
+		return header
+	}
+	about := siteFacts(&req, &t)
 	for _, v := range verdicts {
-		v.Facts = append(v.Facts, siteFacts(&req, &t)...)
+		v.Facts = append(v.Facts, about...)
 		rec.Record(v)
 	}
 	return header

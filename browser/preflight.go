@@ -34,6 +34,19 @@ from https://app.shop.test/
 load fetch DELETE https://shop.test/a
 `,
 	})
+	followNotShared = rules.Add(rule.Rule{
+		ID:       "follow-not-shared",
+		Source:   "Fetch standard, section 4.3 (HTTP fetch), step 5, and section 4.9 (CORS check)",
+		Sentence: "A script asked another origin, and the redirect does not say that the script may see it: the fetch fails there and nothing follows, though the cookies of the redirect were stored.",
+		Fix:      "Send Access-Control-Allow-Origin with the redirect as well, or answer a script with 401 in place of a redirect to a login page.",
+		Scenario: `
+on /a app plain
+on /a status 302
+on /a send Location: /b
+from https://app.shop.test/
+load fetch https://shop.test/a include
+`,
+	})
 )
 
 // Preflight returns the request by which the browser asks whether a script may send req, and true when it
@@ -69,6 +82,40 @@ func (req Request) Allowed(status int, header func(name string) []string, rec *r
 
 // preflightProblem says what of an answer does not allow req; "" when nothing does not.
 func (req Request) preflightProblem(status int, header func(name string) []string) string {
+	if problem := req.sharingProblem(header); problem != "" {
+		return problem
+	}
+	if status < 200 || status > 299 {
+		return "the status is none of 2xx"
+	}
+	methods := listed(header("Access-Control-Allow-Methods"))
+	include := req.credentials() == CredentialsInclude
+	if !slices.Contains(methods, req.Method) && (include || !slices.Contains(methods, "*")) {
+		return "Access-Control-Allow-Methods does not name " + shown(req.Method)
+	}
+	return ""
+}
+
+// MayFollow reports whether req may go on where its answer redirects it: what a script asks of another
+// origin ends at an answer that the script may not see. header gives the values of a field of the answer. A
+// verdict falls when it may not.
+func (req Request) MayFollow(header func(name string) []string, rec *rule.Recorder) bool {
+	if req.Initiator == nil || !req.crossOrigin() {
+		return true
+	}
+	problem := req.sharingProblem(header)
+	if problem != "" && rec.Watching() {
+		rec.Record(rule.Verdict{
+			Side: rule.Browser, Question: rule.FollowRedirect, Subject: shownURL(req.URL), Rule: followNotShared,
+			Facts: append(req.documentFacts(), problemFacts(problem)...),
+		})
+	}
+	return problem == ""
+}
+
+// sharingProblem says what of an answer keeps it from a script of another origin (CORS check); "" when
+// nothing does.
+func (req Request) sharingProblem(header func(name string) []string) string {
 	origin := originOf(req.Initiator.URL).String()
 	if req.tainted() {
 		origin = "null"
@@ -84,12 +131,6 @@ func (req Request) preflightProblem(status int, header func(name string) []strin
 		return "Access-Control-Allow-Origin is " + shown(allowed) + ", and the origin is " + origin
 	case include && strings.Join(header("Access-Control-Allow-Credentials"), ", ") != "true":
 		return "Access-Control-Allow-Credentials is not true, which it has to be for the mode include"
-	case status < 200 || status > 299:
-		return "the status is none of 2xx"
-	}
-	methods := listed(header("Access-Control-Allow-Methods"))
-	if !slices.Contains(methods, req.Method) && (include || !slices.Contains(methods, "*")) {
-		return "Access-Control-Allow-Methods does not name " + shown(req.Method)
 	}
 	return ""
 }

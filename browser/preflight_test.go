@@ -92,3 +92,43 @@ func fetchOf(method, target, from string, mode browser.Credentials) browser.Requ
 		Initiator: &browser.Document{URL: mustURL(from)},
 	}
 }
+
+// TestMayFollow is about which redirects of a fetch may be followed.
+func TestMayFollow(t *testing.T) {
+	const open = "https://app.test"
+	for _, c := range []struct {
+		name, from, at string
+		mode           browser.Credentials
+		as             browser.Destination
+		allowed, who   string // Access-Control-Allow-Origin and -Credentials of the redirect
+		want           bool
+	}{
+		{"its own origin", "https://app.test/", "https://app.test/a", "", browser.AsFetch, "", "", true},
+		{"another origin", "https://app.test/", "https://api.test/a", "", browser.AsFetch, "", "", false},
+		{"another port", "https://app.test/", "https://app.test:8443/a", "", browser.AsFetch, "", "", false},
+		{"another origin that lets it", "https://app.test/", "https://api.test/a", "", browser.AsFetch, open, "", true},
+		{"with credentials", "https://app.test/", "https://api.test/a", "include", browser.AsFetch, open, "", false},
+		{"with credentials that may", "https://app.test/", "https://api.test/a", "include", browser.AsFetch, open, "true", true},
+		{"an image", "https://app.test/", "https://api.test/a", "", browser.AsImage, "", "", true},
+		{"an image with crossorigin", "https://app.test/", "https://api.test/a", "include", browser.AsImage, "", "", false},
+		{"a link", "https://app.test/", "https://api.test/a", "", browser.AsNavigation, "", "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req := fetchOf(http.MethodGet, c.at, c.from, c.mode)
+			req.As = c.as
+			header := func(name string) []string {
+				for n, value := range map[string]string{"Access-Control-Allow-Origin": c.allowed, "Access-Control-Allow-Credentials": c.who} {
+					if n == name && value != "" {
+						return []string{value}
+					}
+				}
+				return nil
+			}
+			var told []rule.ID
+			got := req.MayFollow(header, rule.NewRecorder(func(v rule.Verdict) { told = append(told, v.Rule) }))
+			if got != c.want || got != (len(told) == 0) || !got && told[0] != "follow-not-shared" {
+				t.Errorf("%t by %q, want %t", got, told, c.want)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -147,6 +148,13 @@ func (p Profile) ShowsPages() bool { return !p.noPages }
 
 // Chain returns a [Chain] for a visit by a browser of this profile.
 func (p Profile) Chain() Chain { return Chain{max: p.redirectRequests} }
+
+// ReadLine reads a Set-Cookie line, without the header's name, that comes from a URL, as a browser of this
+// profile does.
+func (p Profile) ReadLine(line string, from *url.URL) cookie.Line {
+	t, _ := targetOf(from)
+	return p.read(line, &t)
+}
 
 // read reads a line that comes from t, as far as profiles differ in it.
 func (p *Profile) read(line string, t *target) cookie.Line {

@@ -318,7 +318,7 @@ func TestRedirectHidesCredentials(t *testing.T) {
 func TestRulesOfHSTSAndRedirects(t *testing.T) {
 	for _, r := range browser.Rules() {
 		ofOurs := regexp.MustCompile(`^(hsts|upgrade|follow|note-hsts|note-method|note-downgrade)-`).MatchString(string(r.ID))
-		if ofOurs && (r.Source == "" || !strings.HasSuffix(r.Sentence, ".") || !strings.HasSuffix(r.Fix, ".") || !strings.Contains(r.Scenario, "visit ")) {
+		if ofOurs && (r.Source == "" || !strings.HasSuffix(r.Sentence, ".") || !strings.HasSuffix(r.Fix, ".") || !strings.Contains(r.Scenario, "visit ") && !strings.Contains(r.Scenario, "load ")) {
 			t.Errorf("%s is not complete: %+v", r.ID, r)
 		}
 	}

@@ -18,11 +18,26 @@ import (
 	"github.com/lockstep-http/lockstep/internal/trace"
 )
 
-// A circumstance is in what way a page asks for https://shop.test/end, with the words that trace has for it.
+// A circumstance is in what way a page asks for https://shop.test/end, or for the same over http where it is
+// plain, with the words that trace has for it.
 type circumstance struct {
 	name string
 	html string // of the page at x.From; END is the URL, and then() is to be called when it is over
 	x    trace.Circumstances
+
+	plain, blocked bool // blocked: nothing is asked for
+	away           bool // asked for is a redirect to it
+}
+
+// url is what the page asks for.
+func (c circumstance) url() string {
+	if c.plain {
+		return "http://shop.test/end"
+	}
+	if c.away {
+		return "https://shop.test/away"
+	}
+	return asked
 }
 
 const (
@@ -31,30 +46,41 @@ const (
 )
 
 var circumstances = []circumstance{
-	{"fetch of its own", with(`{}`), trace.Circumstances{From: "https://shop.test/p?q=1", As: "fetch"}},
-	{"fetch of its own, omit", with(`{credentials: "omit"}`), trace.Circumstances{From: "https://shop.test/p", As: "fetch", Credentials: "omit"}},
-	{"fetch of its own, POST", with(`{method: "post"}`), trace.Circumstances{From: "https://shop.test/p", As: "fetch", Method: "post"}},
-	{"fetch of its own, DELETE", with(`{method: "delete"}`), trace.Circumstances{From: "https://shop.test/p", As: "fetch", Method: "delete"}},
-	{"fetch of its own, patch", with(`{method: "patch"}`), trace.Circumstances{From: "https://shop.test/p", As: "fetch", Method: "patch"}},
-	{"fetch of a subdomain", with(`{}`), trace.Circumstances{From: "https://www.shop.test/p", As: "fetch"}},
-	{"fetch of a subdomain, include", with(`{credentials: "include"}`), trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Credentials: "include"}},
-	{"fetch of another site, include", with(`{credentials: "include"}`), trace.Circumstances{From: "https://evil.test/p?q=1", As: "fetch", Credentials: "include"}},
-	{"fetch of another site, POST", with(`{method: "POST", credentials: "include"}`), trace.Circumstances{From: "https://evil.test/p", As: "fetch", Method: "POST", Credentials: "include"}},
-	{"fetch over http, include", with(`{credentials: "include"}`), trace.Circumstances{From: "http://shop.test/p", As: "fetch", Credentials: "include"}},
-	{"fetch that may, DELETE", with(`{method: "DELETE", credentials: "include"}`), trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Method: "DELETE", Credentials: "include"}},
-	{"fetch that may not, PUT", with(`{method: "PUT", credentials: "include"}`), trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Method: "PUT", Credentials: "include"}},
-	{"fetch of another site that may not, PUT", with(`{method: "PUT"}`), trace.Circumstances{From: "https://evil.test/p", As: "fetch", Method: "PUT"}},
-	{"image of another site", "<img" + embedding, trace.Circumstances{From: "https://evil.test/p", As: "image"}},
-	{"image of a subdomain", "<img" + embedding, trace.Circumstances{From: "https://www.shop.test/p", As: "image"}},
-	{"image with crossorigin", "<img crossorigin=anonymous" + embedding, trace.Circumstances{From: "https://www.shop.test/p", As: "image", Credentials: "same-origin"}},
-	{"image with crossorigin and credentials", "<img crossorigin=use-credentials" + embedding, trace.Circumstances{From: "https://www.shop.test/p", As: "image", Credentials: "include"}},
-	{"script of its own", "<script" + embedding + "</script>", trace.Circumstances{From: "https://shop.test/p", As: "script"}},
-	{"script of another site", "<script" + embedding + "</script>", trace.Circumstances{From: "https://evil.test/p", As: "script"}},
-	{"frame of its own", "<iframe" + embedding, trace.Circumstances{From: "https://shop.test/p", As: "iframe"}},
-	{"frame in another site", "<iframe" + embedding, trace.Circumstances{From: "https://evil.test/p", As: "iframe"}},
-	{"fetch of a frame in another site", with(`{}`), trace.Circumstances{From: "https://shop.test/p", Top: "https://evil.test/top", As: "fetch"}},
-	{"frame of a frame, around it another site", "<iframe" + embedding, trace.Circumstances{From: "https://shop.test/p", Top: "https://evil.test/top", As: "iframe"}},
-	{"image of a frame in its subdomain", "<img" + embedding, trace.Circumstances{From: "https://shop.test/p", Top: "https://www.shop.test/top", As: "image"}},
+	{name: "fetch of its own", html: with(`{}`), x: trace.Circumstances{From: "https://shop.test/p?q=1", As: "fetch"}},
+	{name: "fetch of its own, omit", html: with(`{credentials: "omit"}`), x: trace.Circumstances{From: "https://shop.test/p", As: "fetch", Credentials: "omit"}},
+	{name: "fetch of its own, POST", html: with(`{method: "post"}`), x: trace.Circumstances{From: "https://shop.test/p", As: "fetch", Method: "post"}},
+	{name: "fetch of its own, DELETE", html: with(`{method: "delete"}`), x: trace.Circumstances{From: "https://shop.test/p", As: "fetch", Method: "delete"}},
+	{name: "fetch of its own, patch", html: with(`{method: "patch"}`), x: trace.Circumstances{From: "https://shop.test/p", As: "fetch", Method: "patch"}},
+	{name: "fetch of a subdomain", html: with(`{}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch"}},
+	{name: "fetch of a subdomain, include", html: with(`{credentials: "include"}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Credentials: "include"}},
+	{name: "fetch of another site, include", html: with(`{credentials: "include"}`), x: trace.Circumstances{From: "https://evil.test/p?q=1", As: "fetch", Credentials: "include"}},
+	{name: "fetch of another site, POST", html: with(`{method: "POST", credentials: "include"}`), x: trace.Circumstances{From: "https://evil.test/p", As: "fetch", Method: "POST", Credentials: "include"}},
+	{name: "fetch over http, include", html: with(`{credentials: "include"}`), x: trace.Circumstances{From: "http://shop.test/p", As: "fetch", Credentials: "include"}},
+	{name: "fetch that may, DELETE", html: with(`{method: "DELETE", credentials: "include"}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Method: "DELETE", Credentials: "include"}},
+	{name: "fetch that may not, PUT", html: with(`{method: "PUT", credentials: "include"}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Method: "PUT", Credentials: "include"}},
+	{name: "fetch of another site that may not, PUT", html: with(`{method: "PUT"}`), x: trace.Circumstances{From: "https://evil.test/p", As: "fetch", Method: "PUT"}},
+	{name: "image of another site", html: "<img" + embedding, x: trace.Circumstances{From: "https://evil.test/p", As: "image"}},
+	{name: "image of a subdomain", html: "<img" + embedding, x: trace.Circumstances{From: "https://www.shop.test/p", As: "image"}},
+	{name: "image with crossorigin", html: "<img crossorigin=anonymous" + embedding, x: trace.Circumstances{From: "https://www.shop.test/p", As: "image", Credentials: "same-origin"}},
+	{name: "image with crossorigin and credentials", html: "<img crossorigin=use-credentials" + embedding, x: trace.Circumstances{From: "https://www.shop.test/p", As: "image", Credentials: "include"}},
+	{name: "script of its own", html: "<script" + embedding + "</script>", x: trace.Circumstances{From: "https://shop.test/p", As: "script"}},
+	{name: "script of another site", html: "<script" + embedding + "</script>", x: trace.Circumstances{From: "https://evil.test/p", As: "script"}},
+	{name: "frame of its own", html: "<iframe" + embedding, x: trace.Circumstances{From: "https://shop.test/p", As: "iframe"}},
+	{name: "frame in another site", html: "<iframe" + embedding, x: trace.Circumstances{From: "https://evil.test/p", As: "iframe"}},
+	{name: "fetch of a frame in another site", html: with(`{}`), x: trace.Circumstances{From: "https://shop.test/p", Top: "https://evil.test/top", As: "fetch"}},
+	{name: "frame of a frame, around it another site", html: "<iframe" + embedding, x: trace.Circumstances{From: "https://shop.test/p", Top: "https://evil.test/top", As: "iframe"}},
+	{name: "image of a frame in its subdomain", html: "<img" + embedding, x: trace.Circumstances{From: "https://shop.test/p", Top: "https://www.shop.test/top", As: "image"}},
+	{name: "redirect: fetch of a subdomain", html: with(`{}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch"}, away: true},
+	{name: "redirect: fetch of another site", html: with(`{}`), x: trace.Circumstances{From: "https://evil.test/p", As: "fetch"}, away: true, blocked: true},
+	{name: "redirect: fetch of a subdomain, include", html: with(`{credentials: "include"}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Credentials: "include"}, away: true, blocked: true},
+	{name: "redirect: image of another site", html: "<img" + embedding, x: trace.Circumstances{From: "https://evil.test/p", As: "image"}, away: true},
+	{name: "redirect: image with crossorigin", html: "<img crossorigin=anonymous" + embedding, x: trace.Circumstances{From: "https://evil.test/p", As: "image", Credentials: "same-origin"}, away: true, blocked: true},
+	{name: "mixed: fetch", html: with(`{}`), x: trace.Circumstances{From: "https://shop.test/p", As: "fetch"}, plain: true, blocked: true},
+	{name: "mixed: fetch, DELETE", html: with(`{method: "DELETE"}`), x: trace.Circumstances{From: "https://www.shop.test/p", As: "fetch", Method: "DELETE"}, plain: true, blocked: true},
+	{name: "mixed: script", html: "<script" + embedding + "</script>", x: trace.Circumstances{From: "https://evil.test/p", As: "script"}, plain: true, blocked: true},
+	{name: "mixed: frame", html: `<iframe src="END"></iframe><script>setTimeout(then, 500)</script>`, x: trace.Circumstances{From: "https://shop.test/p", As: "iframe"}, plain: true, blocked: true},
+	{name: "mixed: image", html: "<img" + embedding, x: trace.Circumstances{From: "https://shop.test/p", As: "image"}, plain: true},
+	{name: "mixed: image of another site", html: "<img" + embedding, x: trace.Circumstances{From: "https://evil.test/p", As: "image"}, plain: true},
 }
 
 func with(options string) string { return strings.ReplaceAll(fetching, "OPTIONS", options) }
@@ -84,12 +110,15 @@ func (o *asking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/top":
 		fmt.Fprintf(w, "<!doctype html><iframe src=%q></iframe>", o.x.From)
 	case "/p":
-		io.WriteString(w, `<!doctype html><script>const then = () => fetch("/done")</script>`+strings.ReplaceAll(o.html, "END", asked))
+		io.WriteString(w, `<!doctype html><script>const then = () => fetch("/done")</script>`+strings.ReplaceAll(o.html, "END", o.url()))
 	case "/end":
 		o.note(r)
 		w.Header().Set("Access-Control-Allow-Origin", "https://www.shop.test")
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
 		w.Header().Set("Access-Control-Allow-Methods", "DELETE")
+	case "/away":
+		w.Header().Set("Access-Control-Allow-Origin", "https://www.shop.test")
+		http.Redirect(w, r, asked, http.StatusFound)
 	case "/done":
 		o.done <- struct{}{}
 	default:
@@ -98,7 +127,7 @@ func (o *asking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (o *asking) note(r *http.Request) {
-	lines := []string{r.Method}
+	lines := []string{r.Method, fmt.Sprintf("over TLS: %t", r.TLS != nil)}
 	for _, name := range []string{"Origin", "Referer", "Access-Control-Request-Method", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-User", "Sec-Fetch-Dest", "Content-Type", "Content-Length"} {
 		lines = append(lines, name+": "+strings.Join(r.Header[name], " | "))
 	}
@@ -137,7 +166,7 @@ func TestTour(t *testing.T) {
 			var h http.Handler = o
 			s.site.Store(&h)
 			theirs := chromiumTour(chromium, t, o)
-			last, err := c.x.Navigation(asked)
+			last, err := c.x.Navigation(c.url())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +175,7 @@ func TestTour(t *testing.T) {
 			if _, err := client.Tour(t.Context(), []trace.Navigation{{URL: setting}, last}); err != nil {
 				t.Fatal(err)
 			}
-			if ours := o.take(); ours != theirs || ours == "" {
+			if ours := o.take(); ours != theirs || (ours == "") != c.blocked {
 				t.Errorf("Lockstep:\n%s\nChromium:\n%s", ours, theirs)
 			}
 		})

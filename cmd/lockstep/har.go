@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,12 +19,15 @@ import (
 // cookies; the others are in the JSON.
 const maxShownVisits = 100
 
+// progressEach is after how many requests of a recording a terminal is told.
+const progressEach = 1000
+
 // playHAR explains a recording instead of visiting a site.
-func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error {
+func (c *traceCommand) playHAR(ctx context.Context, p *program, expected []expect.Expectation) error {
 	if c.URL != "" || c.Replay != "" || c.Login != "" || c.HAROut != "" || c.Curl {
 		return &usageError{errors.New("--har explains a recording and visits no URL"), "leave URL, --replay, --login, --har-out and --curl out"}
 	}
-	log, err := readHAR(p, c.HAR)
+	log, err := readHAR(ctx, p, c.HAR)
 	if err != nil {
 		return err
 	}
@@ -41,8 +45,15 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 	}
 	keepAll := len(expected) > 0
 	page := c.Format != "json" && c.Format != "table"
+	eachWritten := c.Format == "json" || c.Format == "table" && c.Verbose
 	played, err := trace.PlayHAR(log, c.browser(), keepAll || c.Format != "table", func(v trace.Visit) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		number++
+		if !eachWritten && number%progressEach == 1 {
+			p.progress(fmt.Sprintf("playing %s ... %d of %d requests", trace.Printable(c.HAR), number, len(log.Entries)))
+		}
 		switch {
 		case c.Format == "json":
 			if err := v.WriteJSON(long, number); err != nil {
@@ -59,7 +70,12 @@ func (c *traceCommand) playHAR(p *program, expected []expect.Expectation) error 
 		}
 		return nil
 	})
-	if err = cmp.Or(err, long.Flush()); err != nil {
+	p.progress("")
+	err = cmp.Or(err, long.Flush())
+	if errors.Is(err, trace.ErrTooManyCookies) {
+		return &failure{fmt.Errorf("playing recording %q: %w", c.HAR, err), "record a shorter time, or cut the recording into several"}
+	}
+	if err != nil {
 		return err
 	}
 	story, err := c.tellHAR(p, played, run)
@@ -131,7 +147,7 @@ func withoutFacts(v trace.Visit) trace.Visit {
 }
 
 // readHAR reads a recording from a file, or from standard input for "-".
-func readHAR(p *program, name string) (*har.Log, error) {
+func readHAR(ctx context.Context, p *program, name string) (*har.Log, error) {
 	in := p.stdin
 	if name != "-" {
 		f, err := os.Open(name)
@@ -143,17 +159,34 @@ func readHAR(p *program, name string) (*har.Log, error) {
 	}
 	const step = 16 << 20
 	next := int64(step)
-	log, err := har.Read(in, func(read int64) {
+	log, err := har.Read(stoppable{ctx, in}, func(read int64) {
 		if read >= next {
 			p.progress(fmt.Sprintf("reading %s ... %d MB", trace.Printable(name), read>>20))
 			next = read + step
 		}
 	})
 	p.progress("")
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, &failure{fmt.Errorf("reading recording %q: %w", name, err), "a recording is a HAR file: in the developer tools, Network, Export HAR; one without the bodies of answers is smaller"}
 	}
 	return log, nil
+}
+
+// A stoppable reader ends when its context does. A read that has begun is waited for.
+type stoppable struct {
+	ctx context.Context //nolint:containedctx // of one call of readHAR
+	r   io.Reader
+}
+
+// Read implements [io.Reader].
+func (s stoppable) Read(b []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, context.Cause(s.ctx)
+	}
+	return s.r.Read(b)
 }
 
 // noCookies says that there is nothing to explain, and how to record it.

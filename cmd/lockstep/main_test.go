@@ -251,3 +251,36 @@ func TestWriteErrors(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestProgress holds that a terminal is told how far the playing of a recording is, that the line does not
+// stay, and that a file is told nothing.
+func TestProgress(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "run.har")
+	const text = `{"log":{"entries":[{"startedDateTime":"2026-11-25T20:31:03Z","request":{"url":"https://shop.test/","headers":[{"name":"Cookie","value":"a=1"}]}}]}}`
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told := "\r\x1b[K\r\x1b[Kplaying " + name + " ... 1 of 1 requests\r\x1b[K"
+	for _, c := range []struct {
+		terminal bool
+		format   string
+		want     string
+	}{{true, "table", told}, {true, "html", told}, {true, "json", "\r\x1b[K\r\x1b[K"}, {false, "table", ""}} {
+		var stdout, stderr bytes.Buffer
+		p := &program{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, terminal: c.terminal}
+		if code := run(t.Context(), []string{"trace", "--har", name, "--format", c.format}, p); code != exitOK || stderr.String() != c.want {
+			t.Errorf("%+v: exit %d, %q on standard error", c, code, stderr.String())
+		}
+	}
+}
+
+// TestRecordingIsStopped holds that nobody waits for the end of a long recording.
+func TestRecordingIsStopped(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var stdout, stderr bytes.Buffer
+	p := &program{stdin: strings.NewReader(`{"log":{"entries":[]}}`), stdout: &stdout, stderr: &stderr}
+	if code := run(ctx, []string{"trace", "--har", "-"}, p); code != exitFailed || !strings.Contains(stderr.String(), "stopped") {
+		t.Errorf("exit %d, %q", code, stderr.String())
+	}
+}

@@ -88,6 +88,9 @@ func verdictOnTour(run *trace.Run) error {
 			problem, _ := v.Fact("problem")
 			return &finding{fmt.Errorf("%s was not fetched: %s", last.URL, problem), fixOf(v.Rule)}
 		}
+		if v, ok := last.Verdict(rule.MixedContent, ""); ok && !v.Yes && !last.Left {
+			return &finding{fmt.Errorf("%s is not asked for by %s: %s", last.URL, v.Subject, sentenceOf(v.Rule)), fixOf(v.Rule)}
+		}
 		if err := ledNowhere(&run.Visits[i]); err != nil {
 			return err
 		}

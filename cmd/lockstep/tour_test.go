@@ -29,7 +29,11 @@ func contexts() http.Handler {
 		http.SetCookie(w, &http.Cookie{Name: "seen", Value: "1", Secure: true, SameSite: http.SameSiteNoneMode})
 	})
 	mux.HandleFunc("/api", func(w http.ResponseWriter, r *http.Request) {})
-	mux.HandleFunc("/old", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/me", http.StatusFound) })
+	mux.HandleFunc("/old", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "https://evil.test")
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		http.Redirect(w, r, "/me", http.StatusFound)
+	})
 	mux.HandleFunc("/hsts", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=3600")
 	})

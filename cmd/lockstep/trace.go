@@ -27,7 +27,7 @@ type traceCommand struct {
 	Timeout   time.Duration `default:"10s" help:"How long one request may take; a visit with its redirects takes a minute at most, or this when it is longer. Default: ${default}."`
 	Replay    string        `placeholder:"FILE" help:"Print a run that was saved with --format json instead of visiting a site."`
 	Jar       string        `env:"LOCKSTEP_JAR" placeholder:"FILE" help:"Begin with what the browser remembers from the last run (cookies and HSTS hosts), and keep what it remembers after this one in FILE, which is as secret as a login. Default: ${env}, or nothing is kept."`
-	HAR       string        `name:"har" placeholder:"FILE" help:"Explain the cookies of a recording (HAR) of Chrome, Firefox, Safari or a proxy instead of visiting a site: what the rules would have stored and sent, against what was sent."`
+	HAR       string        `name:"har" placeholder:"FILE" help:"Explain the cookies of a recording (HAR) of Chrome, Firefox, Safari or a proxy instead of visiting a site: what the rules would have stored and sent, against what was sent. Which page, script or frame asked is taken from Sec-Fetch-Dest, -Mode and -Site, Origin, Referer and what the recorder adds; what that leaves open is told apart."`
 	Curl      bool          `help:"Print the curl commands that send each request again, instead of the run. The values of cookies are left for you to fill in."`
 
 	AllowPrivate bool `help:"Follow a redirect from a public address into a private network, to this machine, or to the metadata of a cloud. Otherwise it is refused."`
@@ -95,7 +95,7 @@ func (c *traceCommand) Run(ctx context.Context, p *program) error {
 		return c.compare(ctx, p, expected)
 	}
 	if c.HAR != "" {
-		return c.playHAR(p, expected)
+		return c.playHAR(ctx, p, expected)
 	}
 	if c.ShowCookieValues && (!c.Curl || c.Replay != "") {
 		return &usageError{errors.New("--show-cookie-values goes with --curl, and with a run that is made now"), "lockstep trace URL --curl --show-cookie-values"}

@@ -108,6 +108,7 @@ var keptNames = map[string]string{
 	"sec-fetch-site": "Sec-Fetch-Site", "sec-fetch-user": "Sec-Fetch-User",
 	"set-cookie": "Set-Cookie", "location": "Location", "strict-transport-security": "Strict-Transport-Security",
 	"referrer-policy": "Referrer-Policy", "clear-site-data": "Clear-Site-Data", "content-type": "Content-Type",
+	"server": "Server", "cf-ray": "Cf-Ray", // which name what stands before a site
 	"non-authoritative-reason": "Non-Authoritative-Reason", // Chromium's mark of a redirect of its own, such as by HSTS
 }
 

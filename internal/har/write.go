@@ -17,19 +17,37 @@ type (
 	outLog struct {
 		Version string     `json:"version"`
 		Creator outProgram `json:"creator"`
+		Pages   []outPage  `json:"pages"`
 		Entries []outEntry `json:"entries"`
+	}
+	outPage struct {
+		Started string         `json:"startedDateTime"`
+		ID      string         `json:"id"`
+		Title   string         `json:"title"`
+		Timings outPageTimings `json:"pageTimings"`
+	}
+	outPageTimings struct {
+		Content float64 `json:"onContentLoad"`
+		Load    float64 `json:"onLoad"`
 	}
 	outProgram struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	}
 	outEntry struct {
-		Started  string      `json:"startedDateTime"`
-		Time     float64     `json:"time"`
-		Request  outRequest  `json:"request"`
-		Response outResponse `json:"response"`
-		Cache    struct{}    `json:"cache"`
-		Timings  outTimings  `json:"timings"`
+		Page      string        `json:"pageref,omitempty"`
+		Started   string        `json:"startedDateTime"`
+		Time      float64       `json:"time"`
+		Request   outRequest    `json:"request"`
+		Response  outResponse   `json:"response"`
+		Cache     struct{}      `json:"cache"`
+		Timings   outTimings    `json:"timings"`
+		Kind      string        `json:"_resourceType,omitempty"` // this and the next are Chromium's
+		Initiator *outInitiator `json:"_initiator,omitempty"`
+	}
+	outInitiator struct {
+		Type string `json:"type"`
+		URL  string `json:"url"`
 	}
 	outRequest struct {
 		Method      string      `json:"method"`
@@ -70,9 +88,15 @@ type (
 
 // Write writes the entries of a recording as a HAR 1.2, made by the named program.
 func (l *Log) Write(w io.Writer, program, version string) error {
-	out := outFile{outLog{Version: "1.2", Creator: outProgram{program, version}, Entries: make([]outEntry, len(l.Entries))}}
+	out := outFile{outLog{Version: "1.2", Creator: outProgram{program, version}, Pages: []outPage{}, Entries: make([]outEntry, len(l.Entries))}}
+	begun := map[string]bool{}
 	for i := range l.Entries {
-		out.Log.Entries[i] = l.Entries[i].out()
+		e := &l.Entries[i]
+		out.Log.Entries[i] = e.out()
+		if title := l.Pages[e.Page]; title != "" && !begun[e.Page] {
+			begun[e.Page] = true
+			out.Log.Pages = append(out.Log.Pages, outPage{out.Log.Entries[i].Started, e.Page, title, outPageTimings{-1, -1}})
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
@@ -82,7 +106,10 @@ func (l *Log) Write(w io.Writer, program, version string) error {
 func (e *Entry) out() outEntry {
 	const http11 = "HTTP/1.1"
 	ms := float64(e.Taken) / float64(time.Millisecond)
-	o := outEntry{Started: e.Started.UTC().Format("2006-01-02T15:04:05.000000Z"), Time: ms, Timings: outTimings{Wait: ms}}
+	o := outEntry{Started: e.Started.UTC().Format("2006-01-02T15:04:05.000000Z"), Time: ms, Timings: outTimings{Wait: ms}, Page: e.Page, Kind: e.Kind}
+	if e.Parser != "" {
+		o.Initiator = &outInitiator{"parser", e.Parser}
+	}
 	o.Request = outRequest{
 		Method: e.Method, URL: e.URL, HTTPVersion: http11, Cookies: []outCookie{}, Headers: outHeader(e.Sent),
 		QueryString: []outField{}, HeadersSize: -1, BodySize: -1,

@@ -101,7 +101,7 @@ func (c *Client) Navigate(ctx context.Context, n Navigation) (Visit, error) {
 		}
 	)
 	if n.Initiator != nil {
-		visit.From = n.Initiator.URL.Redacted()
+		visit.From, visit.Context = n.Initiator.URL.Redacted(), contextOfVisit(&n)
 	}
 	inTime, cancel := context.WithTimeout(c.enclose(ctx, &n, u), max(maxVisit, c.timeout()))
 	defer cancel()
@@ -166,12 +166,17 @@ func isPort(port string) bool {
 func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Chain, n *Navigation) (hop Hop, next browser.Request, more bool) {
 	now := c.now()
 	rec := rule.NewRecorder(func(v rule.Verdict) { hop.Verdicts = append(hop.Verdicts, v) })
+	hop.At, hop.Method = now, cmp.Or(req.Method, http.MethodGet)
+	defer func() { hop.Cookies, hop.HSTS = c.snapshot() }()
+	if !c.unmixed(&req, rec) {
+		hop.URL, c.Document = req.URL.Redacted(), nil
+		return hop, next, false
+	}
 	if to, v := c.Browser.Upgrade(req.URL, now, rec); v.Yes {
 		req = req.Onward(to)
 	}
 	cookies := c.Browser.CookieHeader(req, now, rec)
-	hop.At, hop.Method, hop.URL = now, cmp.Or(req.Method, http.MethodGet), req.URL.Redacted()
-	defer func() { hop.Cookies, hop.HSTS = c.snapshot() }()
+	hop.URL = req.URL.Redacted()
 
 	if n.sendsBody(req) && n.BodyOnlyTo != nil && !mayGo(req.URL, n.BodyOnlyTo) {
 		c.Document = nil
@@ -214,6 +219,9 @@ func (c *Client) hop(ctx context.Context, req browser.Request, chain *browser.Ch
 		return hop, next, false // no redirect of an answer to OPTIONS is followed
 	}
 	if a.status/100 == 3 {
+		if location != "" && c.Browser.Profile.ShowsPages() && !req.MayFollow(a.values, rec) {
+			return hop, next, false
+		}
 		var v rule.Verdict
 		if next, v = chain.Next(req, a.status, location, cookies, rec); v.Yes {
 			next.ReferrerPolicy = cmp.Or(browser.ParseReferrerPolicy(a.values("Referrer-Policy")), req.ReferrerPolicy)

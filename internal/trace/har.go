@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,10 +18,14 @@ import (
 
 // What a Playback keeps of a recording, however long it is.
 const (
-	maxPlayedCookies = 2000 // cookies that it tells of one by one
-	maxDifferences   = 1000 // differences that it names
-	maxRedirections  = 1000 // redirects whose next request did not come yet
+	maxPlayedCookies = 2000      // cookies that it tells of one by one
+	maxDifferences   = 1000      // differences that it names
+	maxRedirections  = 1000      // redirects whose next request did not come yet
+	maxCompared      = 2_000_000 // cookies of all requests, those by the recording and those by the rules
 )
+
+// ErrTooManyCookies says that a recording has more cookies than are compared.
+var ErrTooManyCookies = fmt.Errorf("its requests have more than %d cookies, by the recording and by the rules together", maxCompared)
 
 // A Playback is what there is to tell of a HAR as a whole, after a browser of ours has seen every answer
 // and been asked about every request in it.
@@ -39,6 +44,7 @@ type Playback struct {
 	Differences     []Difference // in the order in which they appeared
 	Untold          []Difference // what may be none: the recording leaves open what decides
 	MoreDifferences int          // of both
+	Loops           []Loop       // of redirects
 	NoneSent        bool         // no request carries a cookie, though answers set some
 }
 
@@ -116,7 +122,9 @@ func PlayHAR(log *har.Log, b *browser.Browser, snapshots bool, each func(Visit) 
 	p.out.NoneSent = set && !sent
 	for _, ev := range events(log) {
 		if !ev.answer {
-			p.ask(ev.entry)
+			if p.ask(ev.entry); p.compared > maxCompared {
+				return nil, fmt.Errorf("request %d: %w", p.out.Requests, ErrTooManyCookies)
+			}
 			continue
 		}
 		a := p.open[ev.entry]
@@ -182,6 +190,7 @@ type player struct {
 	before      map[[2]string]bool
 	values      Values             // of the recording, which has them in memory anyway
 	differences map[Difference]int // without Times and First, where they are in out.Differences
+	compared    int                // cookies of requests so far
 
 	held     []StoredCookie // the last snapshot, shared by hops between which nothing changed
 	known    []KnownHost
@@ -191,6 +200,8 @@ type player struct {
 // asked is a request that waits for its answer.
 type asked struct {
 	visit Visit
+	site  string
+	about []rule.Fact // where it comes from
 	inference
 	modelled []map[string][]string // what would go along with each of the others, by name; nil until it is asked for
 }
@@ -200,6 +211,7 @@ type redirection struct {
 	inference
 	status   int
 	location string
+	so       chain
 }
 
 // ask begins the visit of an entry: what goes along with the request, by the model and by the recording.
@@ -213,7 +225,7 @@ func (p *player) ask(i int) {
 	if e.Local {
 		p.out.Local++
 		f := p.infer(e, u)
-		p.arrive(e, &f)
+		p.arrive(e, &f, f.before)
 		return
 	}
 	p.out.Requests++
@@ -223,9 +235,9 @@ func (p *player) ask(i int) {
 		p.out.Hosts++
 	}
 	byItself := e.Received.First("Non-Authoritative-Reason") != ""
-	a := &asked{Visit{Title: "request " + strconv.Itoa(p.out.Requests), Typed: u.Redacted(), Hops: []Hop{{
+	a := &asked{site: siteOf(u), visit: Visit{Title: "request " + strconv.Itoa(p.out.Requests), Typed: u.Redacted(), Hops: []Hop{{
 		At: e.Started, Method: cmp.Or(e.Method, http.MethodGet), URL: u.Redacted(), Left: !byItself,
-	}}}, inference{req: browser.Request{Method: e.Method, URL: u}}, nil}
+	}}}, inference: inference{req: browser.Request{Method: e.Method, URL: u}}}
 	p.open[i] = a
 	hop := a.visit.Last()
 	rec := hop.recorder(nil)
@@ -236,6 +248,7 @@ func (p *player) ask(i int) {
 		return
 	}
 	a.inference = p.infer(e, u)
+	a.about = a.facts()
 	if a.req.Initiator != nil {
 		a.visit.From = a.req.Initiator.URL.Redacted()
 	}
@@ -247,11 +260,14 @@ func (p *player) ask(i int) {
 	if field == "" {
 		hop.Cookie = ""
 	}
-	model := cookie.ParseHeader(p.browser.CookieHeader(a.req, e.Started, hop.recorder(a.facts())))
-	p.compare(e, a, cookie.ParseHeader(field), model)
+	sent := cookie.ParseHeader(field)
+	model := cookie.ParseHeader(p.browser.CookieHeader(a.req, e.Started, hop.recorder(a.about)))
+	p.compared += len(sent) + len(hop.Verdicts)
+	p.compare(e, a, sent, model)
 	a.modelled = nil
 	if field == "" && len(model) > 0 {
 		a.without()
+		a.about = a.facts()
 	}
 }
 
@@ -267,6 +283,7 @@ func (h *Hop) recorder(about []rule.Fact) *rule.Recorder {
 func (p *player) infer(e *har.Entry, u *url.URL) inference {
 	if r := p.redirected[bareURL(u)]; r != nil {
 		if next, ok := r.onward(r.status, r.location, e); ok {
+			next.before = r.so
 			delete(p.redirected, bareURL(u))
 			return next
 		}
@@ -274,13 +291,10 @@ func (p *player) infer(e *har.Entry, u *url.URL) inference {
 	return p.documents.infer(e, u)
 }
 
-// arrive remembers where an answer leads, or the document that it is.
-func (p *player) arrive(e *har.Entry, f *inference) {
+// arrive remembers where an answer leads, with the requests so far, or the document that it is.
+func (p *player) arrive(e *har.Entry, f *inference, so chain) {
 	if location := e.Received.First("Location"); location != "" && e.Status/100 == 3 {
-		next, v := new(browser.Chain).Next(f.req, e.Status, location, "", nil)
-		if v.Yes && len(p.redirected) < maxRedirections {
-			p.redirected[bareURL(next.URL)] = &redirection{*f, e.Status, location}
-		}
+		p.redirect(e, f, location, so)
 		return
 	}
 	if e.Status != 0 && (f.req.As == browser.AsNavigation || f.req.As == browser.AsIframe) {
@@ -340,11 +354,11 @@ func (p *player) told(site, name string, change func(*PlayedCookie)) {
 func (p *player) answer(i int, a *asked) {
 	e, hop := &p.log.Entries[i], a.visit.Last()
 	at := e.Started.Add(e.Taken)
-	if !isPreflight(e) {
-		p.arrive(e, &a.inference)
-	}
 	if e.Status != 0 && hop.Left {
 		p.take(e, a, at)
+	}
+	if !isPreflight(e) {
+		p.arrive(e, &a.inference, a.before.and(p, a))
 	}
 	if p.snapshots && !p.upToDate {
 		p.held, p.known = snapshot(p.browser, at)
@@ -369,25 +383,24 @@ func (p *player) take(e *har.Entry, a *asked, at time.Time) {
 		p.browser.StoreHSTS(u, fields, true, at, rec)
 		p.upToDate = false
 	}
-	site := siteOf(u)
 	lines := e.Received.Values("Set-Cookie")
 	if len(lines) > 0 {
-		rec = hop.recorder(a.facts())
+		rec = hop.recorder(a.about)
 	}
 	for _, line := range lines[:min(len(lines), maxCookieLines)] {
 		v := p.browser.StoreCookie(a.req, line, at, rec)
 		p.upToDate = false
-		key := [2]string{site, v.Subject}
+		key := [2]string{a.site, v.Subject}
 		p.noteDoubt(key, a.inference.doubt)
 		if v.Yes {
 			delete(p.refused, key)
-			p.told(site, v.Subject, func(c *PlayedCookie) { c.Stored = c.Stored.and(v.Rule) })
+			p.told(a.site, v.Subject, func(c *PlayedCookie) { c.Stored = c.Stored.and(v.Rule) })
 			continue
 		}
 		if v.Rule != deleteMissed && len(p.refused) < maxPlayedCookies {
 			p.refused[key] = v.Rule
 		}
-		p.told(site, v.Subject, func(c *PlayedCookie) { c.Refused = c.Refused.and(v.Rule) })
+		p.told(a.site, v.Subject, func(c *PlayedCookie) { c.Refused = c.Refused.and(v.Rule) })
 	}
 }
 
@@ -412,15 +425,46 @@ func (v Visit) AboutCookies() bool {
 	})
 }
 
-// HAR is the run as a recording. Cookie values are shortened, as everywhere in a Run.
+// HAR is the run as a recording. Cookie values are shortened, as everywhere in a Run. Where each request comes
+// from is told as Chromium tells it.
 func (r *Run) HAR() *har.Log {
-	log := &har.Log{}
+	log := &har.Log{Pages: map[string]string{}}
 	for i := range r.Visits {
-		for j := range r.Visits[i].Hops {
-			log.Entries = append(log.Entries, r.Visits[i].Hops[j].entry())
+		v := &r.Visits[i]
+		page := "page_" + strconv.Itoa(i+1)
+		log.Pages[page] = v.window()
+		for j := range v.Hops {
+			e := v.Hops[j].entry()
+			e.Page, e.Kind, e.Parser = page, v.kind(), v.From
+			if v.kind() == "fetch" { // a script asks, not the markup
+				e.Parser = ""
+			}
+			if isPreflight(&e) {
+				e.Kind = "preflight"
+			}
+			log.Entries = append(log.Entries, e)
 		}
 	}
 	return log
+}
+
+// window is the URL that the window of a visit shows.
+func (v Visit) window() string {
+	if v.Context == nil || v.kind() == "document" && v.Context.As != string(browser.AsIframe) {
+		return v.Typed
+	}
+	return cmp.Or(v.Context.Top, v.From, v.Typed)
+}
+
+// kind is Chromium's word for what the answer of a visit is for.
+func (v Visit) kind() string {
+	if v.Context == nil {
+		return "document"
+	}
+	if slices.Contains([]browser.Destination{browser.AsFetch, browser.AsImage, browser.AsScript}, browser.Destination(v.Context.As)) {
+		return v.Context.As
+	}
+	return "document"
 }
 
 func (h *Hop) entry() har.Entry {

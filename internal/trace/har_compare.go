@@ -107,7 +107,6 @@ var (
 
 // compare holds the cookies that the recording has against those of the model, name by name.
 func (p *player) compare(e *har.Entry, a *asked, sent, model []cookie.Pair) {
-	site := siteOf(a.req.URL)
 	want, got := byName(model), byName(sent)
 	ruled := map[string]*rule.Verdict{}
 	verdicts := a.visit.Last().All(rule.SendCookie)
@@ -117,11 +116,11 @@ func (p *player) compare(e *har.Entry, a *asked, sent, model []cookie.Pair) {
 			ruled[v.Subject] = v
 		}
 		if !v.Yes {
-			p.told(site, v.Subject, func(c *PlayedCookie) { c.KeptBack = c.KeptBack.and(v.Rule) })
+			p.told(a.site, v.Subject, func(c *PlayedCookie) { c.KeptBack = c.KeptBack.and(v.Rule) })
 		}
 	}
 	for _, name := range got.names {
-		p.told(site, name, func(c *PlayedCookie) { c.Sent++ })
+		p.told(a.site, name, func(c *PlayedCookie) { c.Sent++ })
 		switch {
 		case want.values[name] == nil:
 			p.unexpected(e, a, ruled[name], name, got.values[name])
@@ -164,7 +163,7 @@ func shared(a, b []string) bool {
 // unexpected is about a cookie that was sent and that the model would not send. ruled is what that has to say;
 // nil when it does not know the cookie.
 func (p *player) unexpected(e *har.Entry, a *asked, ruled *rule.Verdict, name string, got []string) {
-	key := [2]string{siteOf(a.req.URL), name}
+	key := [2]string{a.site, name}
 	if ruled != nil && !ruled.Yes {
 		p.differ(e, a, SentKept, name, ruled.Rule, got)
 	} else if id := p.refused[key]; id != "" {
@@ -172,7 +171,7 @@ func (p *player) unexpected(e *har.Entry, a *asked, ruled *rule.Verdict, name st
 	} else if !p.before[key] && len(p.before) < maxPlayedCookies {
 		p.before[key] = true
 		p.out.Before++
-		p.hold(a, name, recordingSetBefore, true, a.facts())
+		p.hold(a, name, recordingSetBefore, true, a.about)
 	}
 }
 
@@ -181,7 +180,7 @@ func (p *player) unexpected(e *har.Entry, a *asked, ruled *rule.Verdict, name st
 func (p *player) differ(e *har.Entry, a *asked, kind DifferenceKind, name string, id rule.ID, got []string) {
 	u := a.req.URL
 	key := Difference{Kind: kind, Cookie: name, Host: u.Host, Rule: id, Doubt: p.doubt(e, a, id, name, got)}
-	facts := append([]rule.Fact{{Name: "recording", Value: string(kind)}}, a.facts()...)
+	facts := append([]rule.Fact{{Name: "recording", Value: string(kind)}}, a.about...)
 	if id != "" {
 		facts = append(facts, rule.Fact{Name: "rule", Value: string(id)})
 	}
@@ -223,7 +222,7 @@ func (p *player) doubt(e *har.Entry, a *asked, id rule.ID, name string, got []st
 			return a.inference.doubt
 		}
 	}
-	return p.doubtful[[2]string{siteOf(a.req.URL), name}]
+	return p.doubtful[[2]string{a.site, name}]
 }
 
 // otherPartition decides about a cookie that belongs to another window.

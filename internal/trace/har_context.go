@@ -20,6 +20,7 @@ type inference struct {
 	others []browser.Request // what it may have been as well, by the recording
 	doubt  string            // what the recording does not tell, when there are others
 	guess  bool              // what the answer is for, or in which window it is, is none of what is told
+	before chain             // the requests that were redirected to it
 }
 
 // facts say from what it was inferred.
@@ -134,12 +135,19 @@ func bareURL(u *url.URL) string {
 	return originText(u) + cmp.Or(u.EscapedPath(), "/") + "?" + u.RawQuery
 }
 
+// framed reports whether the markup of the page that the window shows led to the request of a document, which
+// is that of a frame then.
+func (d *documents) framed(e *har.Entry, u *url.URL) bool {
+	top := d.tops[e.Page]
+	return top != nil && e.Parser != "" && bareURL(top.URL) != bareURL(u)
+}
+
 // infer says what the recording tells of the request of an entry. The best evidence is what the browser
 // itself sent: Sec-Fetch-Dest, Sec-Fetch-Mode and Sec-Fetch-Site, then Origin and Referer. What the recorder
 // adds comes after: the page, the type of the resource, and the document with the markup.
 func (d *documents) infer(e *har.Entry, u *url.URL) inference {
 	f := inference{req: browser.Request{Method: cmp.Or(e.Method, http.MethodGet), URL: u}}
-	sure := f.destination(e, e.Page != "" && d.shown[e.Page])
+	sure := f.destination(e, e.Page != "" && (d.shown[e.Page] || d.framed(e, u)))
 	if !f.initiator(e, d) {
 		elsewhere := f.req
 		elsewhere.Initiator = opaque

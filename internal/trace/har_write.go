@@ -46,6 +46,12 @@ func (p *Playback) WriteText(w io.Writer, everything bool) {
 			fmt.Fprintln(w, line)
 		}
 	}
+	for _, l := range p.Loops {
+		fmt.Fprintln(w)
+		for _, line := range wrap(l.Tell(), lineWidth) {
+			fmt.Fprintln(w, clean(line))
+		}
+	}
 	p.writeCookies(w, everything)
 	p.writeDifferences(w, everything)
 }
@@ -136,12 +142,14 @@ func (d Difference) lines() []string {
 	return slices.Concat([]string{d.head()}, wrap(d.where(), factsWidth), wrap(d.Why(), factsWidth))
 }
 
-// Differ tells each difference in a few sentences.
+// Differ tells each loop of redirects and each difference in a few sentences.
 func (p *Playback) Differ() []string {
-	named := slices.Concat(p.Differences, p.Untold)
-	all := make([]string, len(named))
-	for i, d := range named {
-		all[i] = d.head() + ", " + d.where() + ". " + d.Why()
+	var all []string
+	for _, l := range p.Loops {
+		all = append(all, l.Tell())
+	}
+	for _, d := range slices.Concat(p.Differences, p.Untold) {
+		all = append(all, d.head()+", "+d.where()+". "+d.Why())
 	}
 	return all
 }

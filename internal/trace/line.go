@@ -27,6 +27,7 @@ type LineStory struct {
 	Verdict rule.Verdict `json:"verdict"`
 	Asked   []Asking     `json:"asked,omitempty"` // nil when nothing is stored
 	Others  []Elsewhere  `json:"profiles"`        // what browsers of each profile do with the line
+	Reads   []Reading    `json:"reads,omitempty"` // what other profiles read otherwise
 
 	rules map[rule.ID]rule.Rule
 }
@@ -35,6 +36,12 @@ type LineStory struct {
 type Elsewhere struct {
 	Profile string       `json:"profile"`
 	Verdict rule.Verdict `json:"verdict"`
+}
+
+// A Reading is a token as some profiles read it, where that is otherwise than the browser does.
+type Reading struct {
+	Profiles []string `json:"profiles"`
+	Token    Token    `json:"token"`
 }
 
 // A Token is the name, the value or an attribute of a line.
@@ -58,7 +65,7 @@ type Asking struct {
 // now in the answer to a visit to at. A line that deletes finds a cookie like its own. The value is
 // shortened, unless showValue.
 func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, showValue bool, lookup func(rule.ID) (rule.Rule, bool)) LineStory {
-	l := cookie.Parse(line)
+	l := b.Profile.ReadLine(line, at)
 	s := LineStory{At: at.Redacted(), rules: map[rule.ID]rule.Rule{}}
 	req := browser.Request{URL: at}
 	s.Verdict = heard(func(rec *rule.Recorder) { b.StoreCookie(req, line, now, rec) })
@@ -67,7 +74,8 @@ func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, sh
 		b.StoreCookie(req, withoutExpiry(line), now, nil)
 		s.Verdict = heard(func(rec *rule.Recorder) { b.StoreCookie(req, line, now, rec) })
 	}
-	s.Tokens = tokens(&l, now, valueShown(showValue))
+	s.Tokens = tokens(line, &l, now, valueShown(showValue))
+	plain := slices.Clone(s.Tokens) // before anything is said of what the browser does with them
 	s.Line = written(s.Tokens)
 	s.blame()
 	if slices.Contains(s.Verdict.Notes, noteSuffixHost) {
@@ -81,9 +89,26 @@ func ExplainLine(b *browser.Browser, line string, at *url.URL, now time.Time, sh
 	for _, p := range browser.Profiles() {
 		other := browser.Browser{Profile: p}
 		s.Others = append(s.Others, Elsewhere{p.Name(), heard(func(rec *rule.Recorder) { other.StoreCookie(req, line, now, rec) })})
+		read := p.ReadLine(line, at)
+		s.compare(p.Name(), plain, tokens(line, &read, now, valueShown(showValue)))
 	}
 	s.learn(lookup)
 	return s
+}
+
+// compare notes what a profile reads otherwise than the browser.
+func (s *LineStory) compare(profile string, ours, theirs []Token) {
+	for i, t := range theirs {
+		if i < len(ours) && t == ours[i] {
+			continue
+		}
+		at := slices.IndexFunc(s.Reads, func(r Reading) bool { return r.Token == t })
+		if at < 0 {
+			s.Reads = append(s.Reads, Reading{nil, t})
+			at = len(s.Reads) - 1
+		}
+		s.Reads[at].Profiles = append(s.Reads[at].Profiles, profile)
+	}
 }
 
 // heard is the verdict that ask causes.
@@ -159,24 +184,35 @@ func (s *LineStory) learn(lookup func(rule.ID) (rule.Rule, bool)) {
 	for _, a := range s.Asked {
 		add(a.Verdict)
 	}
+	all := make([]*Token, 0, len(s.Tokens)+len(s.Reads))
 	for i := range s.Tokens {
-		ids = append(ids, s.Tokens[i].Rule)
+		all = append(all, &s.Tokens[i])
+	}
+	for i := range s.Reads {
+		all = append(all, &s.Reads[i].Token)
+	}
+	for _, t := range all {
+		ids = append(ids, t.Rule)
 	}
 	for _, id := range ids {
 		if r, ok := lookup(id); ok {
 			s.rules[id] = r
 		}
 	}
-	for i := range s.Tokens {
-		t := &s.Tokens[i]
+	for _, t := range all {
 		t.Does = cmp.Or(t.Does, s.rules[t.Rule].Sentence)
 	}
 }
 
-// tokens takes the line apart. What a note says of an attribute is left to the note.
-func tokens(l *cookie.Line, now time.Time, shown func(string) string) []Token {
+// tokens takes the line apart, of which l is a reading. What a note says of an attribute is left to the note.
+// A name without an equals sign, as Firefox has it, is the value of a nameless cookie elsewhere, and as secret.
+func tokens(line string, l *cookie.Line, now time.Time, shown func(string) string) []Token {
+	name := called(l.Name)
+	if pair, _, _ := strings.Cut(line, ";"); l.Name != "" && !strings.Contains(pair, "=") {
+		name = shown(l.Name)
+	}
 	all := []Token{
-		{Text: called(l.Name), Is: "name", Effect: "counts", Does: nameMeaning(l.Name)},
+		{Text: name, Is: "name", Effect: "counts", Does: nameMeaning(l.Name)},
 		{Text: shown(l.Value), Is: "value", Effect: "counts", Does: valueMeaning(l.Value)},
 	}
 	for _, a := range l.Attributes {
@@ -275,6 +311,10 @@ func wasted(l *cookie.Line, a cookie.Attribute) bool {
 		return a.Effect == cookie.Applied && l.Path == ""
 	case "samesite":
 		return a.Effect == cookie.Applied && l.SameSite == cookie.SameSiteDefault
+	case "expires", "max-age":
+		return a.Effect == cookie.Applied && a.Note != "" && !slices.ContainsFunc(l.Attributes, func(b cookie.Attribute) bool {
+			return b != a && strings.EqualFold(a.Name, b.Name)
+		})
 	}
 	return false
 }
@@ -283,6 +323,9 @@ func wasted(l *cookie.Line, a cookie.Attribute) bool {
 func meaning(l *cookie.Line, a cookie.Attribute, now time.Time) string {
 	switch strings.ToLower(a.Name) {
 	case "expires", "max-age":
+		if a.Note != "" {
+			return "It cannot be read, and an earlier one of its name does not count either."
+		}
 		expires, _ := l.Expiry(now)
 		if !expires.After(now) {
 			return "It has expired: the line deletes the cookie with this name, domain and path."
@@ -372,6 +415,14 @@ func (q question) ask(b *browser.Browser, now time.Time) Asking {
 	return Asking{What: q.what, Method: q.method, URL: q.url.Redacted(), Verdict: heard(func(rec *rule.Recorder) { b.CookieHeader(req, now, rec) })}
 }
 
+// does says what a token does, and by which rule.
+func (t *Token) does() string {
+	if t.Rule == "" {
+		return t.Does
+	}
+	return strings.TrimSpace(t.Does + " (" + string(t.Rule) + ")")
+}
+
 // WriteJSON writes the story as one line of JSON.
 func (s *LineStory) WriteJSON(w io.Writer) error { return writeStory(w, s) }
 
@@ -380,13 +431,17 @@ func (s *LineStory) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "Set-Cookie: %s\n  in the answer to GET %s\n\nToken by token\n", s.Line, clean(s.At))
 	g := grid{head: []string{"Token", "Is", "Effect", "What it does"}}
 	for _, t := range s.Tokens {
-		does := t.Does
-		if t.Rule != "" {
-			does = strings.TrimSpace(does + " (" + string(t.Rule) + ")")
-		}
-		g.rows = append(g.rows, []string{t.Text, t.Is, t.Effect, does})
+		g.rows = append(g.rows, []string{t.Text, t.Is, t.Effect, t.does()})
 	}
 	g.text(w, []int{34, 0, 0, 66})
+	if len(s.Reads) > 0 {
+		fmt.Fprintln(w, "\nRead otherwise")
+		g = grid{head: []string{"By", "Token", "Effect", "What it does"}}
+		for _, r := range s.Reads {
+			g.rows = append(g.rows, []string{strings.Join(r.Profiles, ", "), r.Token.Text, r.Token.Effect, r.Token.does()})
+		}
+		g.text(w, []int{20, 34, 0, 46})
+	}
 	fmt.Fprintf(w, "\nWhat the browser does\n  %s %s\n", s.outcome(), s.Verdict.Rule)
 	writeRules(w, s.Verdict, s.rules)
 	s.writeOthers(w)

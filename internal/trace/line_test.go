@@ -136,3 +136,51 @@ func FuzzExplainLine(f *testing.F) {
 		}
 	})
 }
+
+// TestExplainLineInProfiles holds that a line is taken apart as the browser reads it, and that what other
+// profiles read otherwise is told. What is a value to some is never shown as the name that it is to others.
+func TestExplainLineInProfiles(t *testing.T) {
+	at, err := trace.ParseLineURL("https://shop.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(t trace.Token) string { return strings.TrimSpace(t.Text + " " + t.Effect + " " + string(t.Rule)) }
+	for _, c := range []struct {
+		name, line string
+		profile    browser.Profile
+		tokens     []string // without name and value
+		reads      []string // of other profiles
+	}{
+		{"alike", "id=1; Secure", browser.Chromium(), []string{"Secure counts"}, nil},
+		{"a Max-Age with a sign", "id=1; Max-Age=+10", browser.Profile{}, []string{"Max-Age=+10 ignored note-max-age-invalid"}, []string{"chromium: Max-Age=+10 counts"}},
+		{"the same in Chromium", "id=1; Max-Age=+10", browser.Chromium(), []string{"Max-Age=+10 counts"}, []string{"rfc6265bis, firefox, curl: Max-Age=+10 ignored note-max-age-invalid"}},
+		{"a date that is none", "id=1; Expires=soon", browser.Chromium(), []string{"Expires=soon ignored note-expires-unparsable"}, nil},
+		{
+			"the last of two, which is none", "id=1; Max-Age=5; Max-Age=soon", browser.Firefox(),
+			[]string{"Max-Age=5 counts", "Max-Age=soon ignored note-max-age-invalid"},
+			[]string{"chromium: Max-Age=5 overridden", "chromium: Max-Age=soon counts note-max-age-invalid"},
+		},
+		{"a value alone", "a-secret-that-is-long", browser.Profile{}, []string{}, []string{"firefox: a-se… counts", "firefox: counts"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := trace.ExplainLine(&browser.Browser{Profile: c.profile}, c.line, at, lineTime, false, lookupRule)
+			got, reads := []string{}, []string(nil)
+			for _, token := range s.Tokens[2:] {
+				got = append(got, told(token))
+			}
+			for _, r := range s.Reads {
+				reads = append(reads, strings.Join(r.Profiles, ", ")+": "+told(r.Token))
+			}
+			if !slices.Equal(got, c.tokens) {
+				t.Errorf("tokens %q, want %q", got, c.tokens)
+			}
+			if !slices.Equal(reads, c.reads) {
+				t.Errorf("read otherwise %q, want %q", reads, c.reads)
+			}
+			var out bytes.Buffer
+			if s.WriteText(&out); strings.Contains(out.String(), "secret") {
+				t.Errorf("a value is shown:\n%s", out.String())
+			}
+		})
+	}
+}

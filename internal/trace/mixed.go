@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/cookie"
 	"github.com/lockstep-http/lockstep/internal/form"
 	"github.com/lockstep-http/lockstep/rule"
@@ -73,17 +74,22 @@ func mixed(page *url.URL, insecure []form.Insecure, upgrades bool) []rule.Verdic
 		if len(found[id]) == 0 {
 			continue
 		}
-		v := rule.Verdict{
-			Side: rule.Browser, Question: rule.MixedContent, Subject: shownURL(page.Redacted()),
-			Yes: id == mixedUpgraded || id == mixedByPolicy, Rule: id,
-			Facts: []rule.Fact{{Name: "http URLs", Value: strconv.Itoa(len(found[id]))}},
-		}
-		for _, one := range found[id][:min(len(found[id]), maxMixedShown)] {
-			v.Facts = append(v.Facts, rule.Fact{Name: one.Element, Value: cutURL(one.URL.Redacted())})
-		}
-		all = append(all, v)
+		all = append(all, mixedVerdict(page, id, found[id]))
 	}
 	return all
+}
+
+// mixedVerdict is that about the http URLs of a page for which a rule decides.
+func mixedVerdict(page *url.URL, id rule.ID, found []form.Insecure) rule.Verdict {
+	v := rule.Verdict{
+		Side: rule.Browser, Question: rule.MixedContent, Subject: shownURL(page.Redacted()),
+		Yes: id == mixedUpgraded || id == mixedByPolicy, Rule: id,
+		Facts: []rule.Fact{{Name: "http URLs", Value: strconv.Itoa(len(found))}},
+	}
+	for _, one := range found[:min(len(found), maxMixedShown)] {
+		v.Facts = append(v.Facts, rule.Fact{Name: one.Element, Value: cutURL(one.URL.Redacted())})
+	}
+	return v
 }
 
 // mixedRule decides about one http URL; "" is for one that is as good as https, on this machine.
@@ -100,4 +106,47 @@ func mixedRule(one form.Insecure, upgrades bool) rule.ID {
 		return mixedUpgraded
 	}
 	return mixedBlocked
+}
+
+// unmixed decides about a request for a part of a page before it leaves: over http it does not leave for a
+// page that came over https, and neither for one in a frame of such a page; one for an image is changed into
+// one over https. A browser without pages knows none of that, and a request from this machine to this machine
+// is as good as https.
+func (c *Client) unmixed(req *browser.Request, rec *rule.Recorder) (leaves bool) {
+	page := securePage(req)
+	if req.URL.Scheme != "http" || page == nil || !c.Browser.Profile.ShowsPages() {
+		return true
+	}
+	element := form.Insecure{Element: string(req.As), Kind: string(req.As), URL: req.URL}
+	id := mixedRule(element, false)
+	if id == "" {
+		return true
+	}
+	rec.Record(mixedVerdict(page, id, []form.Insecure{element}))
+	if id != mixedUpgraded {
+		return false
+	}
+	if to, err := url.Parse(withScheme(req.URL, "https")); err == nil {
+		req.URL = to
+	}
+	return true
+}
+
+// securePage is the page over https, of those around what asks, that does not take a request over http; nil
+// when there is none, or when the request is for a page itself.
+func securePage(req *browser.Request) *url.URL {
+	if req.As == browser.AsNavigation {
+		return nil
+	}
+	for _, doc := range []*browser.Document{req.Container, req.Initiator} {
+		for ; doc != nil; doc = doc.Parent {
+			if doc.URL.Scheme == "https" {
+				return doc.URL
+			}
+		}
+		if req.Container != nil { // it is the frame that loads, whoever asks
+			return nil
+		}
+	}
+	return nil
 }

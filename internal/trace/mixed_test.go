@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"github.com/lockstep-http/lockstep/browser"
+	"github.com/lockstep-http/lockstep/internal/trace"
 	"github.com/lockstep-http/lockstep/rule"
 )
 
@@ -137,5 +140,80 @@ func TestOffer(t *testing.T) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestMixedRequests holds which requests for parts of a page leave over http.
+func TestMixedRequests(t *testing.T) {
+	page := func(u string, parent *browser.Document) *browser.Document {
+		at, err := url.Parse(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &browser.Document{URL: at, Parent: parent}
+	}
+	secure := page("https://shop.test/", nil)
+	for _, c := range []struct {
+		name    string
+		as      browser.Destination
+		from    *browser.Document
+		to      string
+		profile browser.Profile
+		want    rule.ID
+		left    string // the URL that is asked for; "" when none is
+	}{
+		{"a fetch", browser.AsFetch, secure, "http://shop.test/", browser.Chromium(), "mixed-blocked", ""},
+		{"a fetch of another site", browser.AsFetch, secure, "http://cdn.test/", browser.Firefox(), "mixed-blocked", ""},
+		{"a script", browser.AsScript, secure, "http://cdn.test/", browser.Profile{}, "mixed-blocked", ""},
+		{"a frame", browser.AsIframe, secure, "http://cdn.test/", browser.Chromium(), "mixed-blocked", ""},
+		{"a frame of http in a page of https", browser.AsFetch, page("http://cdn.test/", secure), "http://cdn.test/", browser.Chromium(), "mixed-blocked", ""},
+		{"an image", browser.AsImage, secure, "http://cdn.test/", browser.Chromium(), "mixed-upgraded", "https://cdn.test/"},
+		{"an image at an address", browser.AsImage, secure, "http://192.0.2.1/", browser.Chromium(), "mixed-blocked", ""},
+		{"a link", browser.AsNavigation, secure, "http://cdn.test/", browser.Chromium(), "", "http://cdn.test/"},
+		{"a page of http", browser.AsFetch, page("http://shop.test/", nil), "http://shop.test/", browser.Chromium(), "", "http://shop.test/"},
+		{"this machine", browser.AsFetch, secure, "http://localhost/", browser.Chromium(), "", "http://localhost/"},
+		{"curl", browser.AsFetch, secure, "http://cdn.test/", browser.Curl(), "", "http://cdn.test/"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var requests atomic.Int32
+			client := serveBoth(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				requests.Add(1)
+				w.Header().Set("Access-Control-Allow-Origin", "*")
+			}))
+			client.Browser.Profile = c.profile
+			v, err := client.Navigate(t.Context(), trace.Navigation{URL: c.to, As: c.as, Initiator: c.from})
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := v.Last()
+			got, _ := last.Verdict(rule.MixedContent, "")
+			if got.Rule != c.want || last.Left != (c.left != "") || last.Left && last.URL != c.left || (requests.Load() == 0) != (c.left == "") {
+				t.Errorf("%s by %q, left %t, %d requests; want %q by %q", last.URL, got.Rule, last.Left, requests.Load(), c.left, c.want)
+			}
+		})
+	}
+}
+
+// TestMixedRedirect holds that a redirect leads no fetch of a page of https to http.
+func TestMixedRedirect(t *testing.T) {
+	var plain atomic.Int32
+	client := serveBoth(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		if r.TLS == nil {
+			plain.Add(1)
+			return
+		}
+		http.Redirect(w, r, "http://shop.test/", http.StatusFound)
+	}))
+	at, err := url.Parse("https://shop.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := client.Navigate(t.Context(), trace.Navigation{URL: "https://shop.test/a", As: browser.AsFetch, Initiator: &browser.Document{URL: at}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := v.Last().Verdict(rule.MixedContent, ""); len(v.Hops) != 2 || got.Rule != "mixed-blocked" || plain.Load() != 0 {
+		t.Errorf("%d hops, %q, %d requests over http", len(v.Hops), got.Rule, plain.Load())
 	}
 }

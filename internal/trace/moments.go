@@ -128,7 +128,7 @@ func (s *Story) moment(step int, question, before string, v rule.Verdict) Moment
 // facts lists the facts of a verdict.
 func facts(v rule.Verdict) string {
 	parts := make([]string, len(v.Facts))
-	for i, f := range v.Facts {
+	for i, f := range tellingFacts(v) {
 		parts[i] = f.Name + "=" + f.Value
 	}
 	return strings.Join(parts, ", ")

@@ -22,7 +22,7 @@ type Visit struct {
 	From  string // the page that led there; "" when a person typed the URL
 	Hops  []Hop  // never empty
 
-	Context *Context // of a visit of a tour; nil for any other
+	Context *Context // of a visit of a tour, or to which a page led; nil for any other
 	Profile string   // of the browser; "" is that of RFC 6265bis
 }
 

@@ -272,6 +272,9 @@ func outcome(h *Hop) string {
 		if v, ok := h.Verdict(rule.Connect, ""); ok {
 			return "no answer (" + string(v.Rule) + ")"
 		}
+		if v, ok := h.Verdict(rule.MixedContent, ""); ok && !v.Yes {
+			return "not asked for (" + string(v.Rule) + ")"
+		}
 		return "no answer"
 	}
 	status := h.Response.Status

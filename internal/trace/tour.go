@@ -8,7 +8,7 @@ import (
 	"github.com/lockstep-http/lockstep/rule"
 )
 
-// A Context is in what circumstances a visit of [Client.Tour] was made. Which page asked is the From of the
+// A Context is in what circumstances a visit of [Client.Tour], or one to which a page led, was made. Which page asked is the From of the
 // visit.
 type Context struct {
 	As          string `json:"as"`                    // navigate or form, iframe, fetch, image, script
