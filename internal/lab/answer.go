@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/lockstep-http/lockstep/internal/lesson"
 )
@@ -33,13 +34,26 @@ func (t *trouble) Error() string { return t.text }
 const retryAfter = "2"
 
 func (t *trouble) write(w http.ResponseWriter) {
-	if t.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", retryAfter)
-	}
+	t.later(w)
 	writeJSON(w, t.status, struct {
 		Error string `json:"error"`
 		Hint  string `json:"hint"`
 	}{t.text, t.hint})
+}
+
+// writeText is for who asked for a page.
+func (t *trouble) writeText(w http.ResponseWriter) {
+	t.later(w)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(t.status)
+	fmt.Fprintf(w, "%s\nhint: %s\n", t.text, t.hint) //nolint:gosec // it is plain text, which nosniff keeps it
+}
+
+// later says when to come again, if that helps.
+func (t *trouble) later(w http.ResponseWriter) {
+	if t.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
+	}
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
@@ -58,10 +72,20 @@ func sendJSON(w http.ResponseWriter, status int, value any, pack func([]byte) []
 	_, _ = w.Write(pack(body.Bytes())) // a page that has gone needs no answer
 }
 
+// A body is that of a request. Who holds up others may say by when it has to be here.
+type body struct {
+	io.ReadCloser
+	connection *http.ResponseController
+}
+
+func (b *body) within(d time.Duration) {
+	_ = b.connection.SetReadDeadline(time.Now().Add(d)) // a recorder of a test has none
+}
+
 // answer makes a handler of what answers with a value, or with an error.
 func (s *Server) answer(get func(r *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxPasted)
+		r.Body = &body{http.MaxBytesReader(w, r.Body, maxPasted), http.NewResponseController(w)}
 		value, err := get(r)
 		if err != nil {
 			troubleOf(err).write(w)
@@ -134,6 +158,17 @@ func notUnderstood(err error) *trouble {
 	return &trouble{http.StatusBadRequest, text, "reload the page, which may be older than the program"}
 }
 
+// methods are those by which a path can be asked, as Allow has them; "" when there is nothing at it.
+func (s *Server) methods(r *http.Request) string {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := s.mux.Handler(other); method != r.Method && strings.HasPrefix(pattern, method+" ") {
+			return map[string]string{http.MethodGet: "GET, HEAD", http.MethodPost: "POST"}[method]
+		}
+	}
+	return ""
+}
+
 func size(bytes int64) string {
 	if bytes >= 1<<20 {
 		return fmt.Sprintf("%d MB", bytes>>20)
@@ -141,17 +176,16 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%d KB", bytes>>10)
 }
 
-// nothing answers for what is not there.
+// nothing answers for what is not there, or not with this method.
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
 	t := &trouble{http.StatusNotFound, fmt.Sprintf("there is nothing at %q", shorten(r.URL.Path)), "open " + s.origins[0] + "/"}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if methods := s.methods(r); methods != "" {
+		w.Header().Set("Allow", methods)
 		t.status, t.text = http.StatusMethodNotAllowed, "this cannot be asked with "+shorten(r.Method)
 	}
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		t.write(w)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(t.status)
-	fmt.Fprintf(w, "%s\nhint: %s\n", t.text, t.hint) //nolint:gosec // it is plain text, which nosniff keeps it
+	t.writeText(w)
 }

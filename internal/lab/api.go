@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"net/http"
-	"reflect"
 	"sync"
 
 	"github.com/lockstep-http/lockstep/browser"
@@ -18,8 +17,15 @@ type library struct {
 	Exercises []lesson.Exercise          `json:"exercises"`
 }
 
-func (s *Server) getLibrary(*http.Request) (any, error) {
-	all := library{Scenarios: s.library.Scenarios(), Switches: map[string][]lesson.Switch{}, Exercises: s.library.Exercises()}
+func (s *Server) getLibrary(r *http.Request) (any, error) {
+	all := library{Scenarios: s.library.Scenarios(), Switches: map[string][]lesson.Switch{}}
+	err := s.runs.do(r.Context(), func(context.Context) error {
+		all.Exercises = s.library.Exercises() // which runs some
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	for i := range all.Scenarios {
 		all.Switches[all.Scenarios[i].Name] = s.library.Switches(all.Scenarios[i].Name)
 	}
@@ -63,7 +69,7 @@ func (s *Server) postRun(r *http.Request) (any, error) {
 }
 
 func isBase(s lesson.Setup) bool {
-	return reflect.DeepEqual(s, lesson.Setup{Scenario: s.Scenario}) || len(s.Switches) == 0 && s.Profile == ""
+	return len(s.Switches) == 0 && s.Profile == ""
 }
 
 func (s *Server) postPredict(r *http.Request) (any, error) { return asked(s, r, s.library.Predict) }

@@ -2,11 +2,13 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp/syntax"
 	"strings"
 	"time"
 
@@ -20,7 +22,9 @@ import (
 // Limits of what is explained.
 const (
 	maxLine     = 64 << 10 // bytes of a Set-Cookie line
+	maxLineURL  = 4 << 10  // bytes of the URL of the answer that has it
 	maxSettings = 2 << 20  // bytes of what diffsettings prints
+	maxPatterns = 20_000   // characters that the patterns of SECURE_REDIRECT_EXEMPT come to, repetitions written out
 	maxShown    = 200      // cookies of a recording, and differences, that are told; the rest is counted
 )
 
@@ -41,11 +45,20 @@ type explained struct {
 
 func (s *Server) postExplain(r *http.Request) (any, error) {
 	out := new(explained)
-	// What is read is large, so it waits for its turn before it is read.
+	// What is read is large, so it waits for its turn before it is read. That it does not arrive ends the
+	// request, and is told none the less.
+	var unread error
 	err := s.pastes.do(r.Context(), func(ctx context.Context) error {
+		b, paced := r.Body.(*body)
+		if paced {
+			b.within(pasteArrival)
+		}
 		var p pasted
-		if err := read(r, maxPasted, &p); err != nil {
-			return err
+		if unread = read(r, maxPasted, &p); unread != nil {
+			return unread
+		}
+		if paced {
+			b.within(pasteTimeout) // the server reads on, to notice a page that goes
 		}
 		profile, ok := browser.ProfileNamed(p.Profile)
 		if p.Profile == "" {
@@ -56,7 +69,7 @@ func (s *Server) postExplain(r *http.Request) (any, error) {
 		}
 		return s.explain(ctx, p, &browser.Browser{Profile: profile}, out)
 	})
-	if err != nil {
+	if err := cmp.Or(unread, err); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -92,6 +105,8 @@ func (s *Server) line(p pasted, b *browser.Browser) (*trace.LineStory, error) {
 		return nil, unfit(fmt.Sprintf("the line is longer than %s", size(maxLine)), "a browser refuses name and value together above 4096 bytes")
 	case strings.ContainsAny(line, "\r\n"):
 		return nil, unfit("that is more than one line", "paste one Set-Cookie line at a time")
+	case len(p.URL) > maxLineURL:
+		return nil, unfit(fmt.Sprintf("the URL is longer than %s", size(maxLineURL)), "such as https://shop.test/")
 	}
 	at, err := trace.ParseLineURL(p.URL)
 	if err != nil {
@@ -157,6 +172,37 @@ func problemOf(err error) string {
 	return trace.Printable(shorten(err.Error()))
 }
 
+// heavy reports whether the patterns of SECURE_REDIRECT_EXEMPT are a burden: a few bytes of a{1000} become
+// megabytes and seconds, in each Guard that is made of them.
+func heavy(p *settings.Project) bool {
+	v, _ := p.Lookup("SECURE_REDIRECT_EXEMPT")
+	patterns, _ := v.Python.([]any)
+	all := 0
+	for _, one := range patterns {
+		pattern, _ := one.(string)
+		if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil { // the audit tells of one that is none
+			all += weight(tree)
+		}
+		if all > maxPatterns {
+			return true
+		}
+	}
+	return false
+}
+
+// weight is how many characters, classes and operators a pattern comes to when its repetitions are written
+// out. It is bounded, for the parser refuses what repeats more than a thousand times in all.
+func weight(re *syntax.Regexp) int {
+	all := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		all += weight(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		all *= max(re.Min, re.Max, 1)
+	}
+	return all
+}
+
 // audit is lockstep check of what diffsettings prints.
 func audit(ctx context.Context, text string) (json.RawMessage, error) {
 	const example = "python manage.py diffsettings --all prints what is to be pasted"
@@ -166,6 +212,10 @@ func audit(ctx context.Context, text string) (json.RawMessage, error) {
 	project, err := settings.ReadDiffsettings("pasted", []byte(text))
 	if err != nil {
 		return nil, unfit(trace.Printable(shorten(err.Error())), example)
+	}
+	if heavy(project) {
+		return nil, unfit(fmt.Sprintf("the patterns of SECURE_REDIRECT_EXEMPT come to more than %d characters", maxPatterns),
+			"leave SECURE_REDIRECT_EXEMPT out; lockstep check looks at it without this limit")
 	}
 	report, err := check.Audit(ctx, "pasted", project, check.Options{Now: time.Now(), Least: check.Low})
 	if err != nil {

@@ -7,12 +7,16 @@ const (
 	MaxAsked   = maxAsked
 	MaxPasted  = maxPasted
 	MaxLine    = maxLine
+	MaxLineURL = maxLineURL
 	MaxLookers = maxLookers
 	MaxWeight  = maxWeight
 )
 
 // ErrBusy is what a full queue says.
 var ErrBusy = errBusy
+
+// Limited is limited.
+var Limited = limited
 
 // NewQueue makes a queue.
 var NewQueue = newQueue

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -57,9 +56,7 @@ func (v view) Main() []lesson.Variable {
 
 // of returns the page of a scenario, which has to be there.
 func (p *pages) of(ctx context.Context, s lesson.Scenario) (*file, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if f, ok := p.made[s.Name]; ok {
+	if f := p.ready(s.Name); f != nil {
 		return f, nil
 	}
 	run, err := p.library.Run(ctx, lesson.Setup{Scenario: s.Name})
@@ -71,8 +68,29 @@ func (p *pages) of(ctx context.Context, s lesson.Scenario) (*file, error) {
 		return nil, fmt.Errorf("rendering scenario %q: %w", s.Name, err)
 	}
 	f := newFile("text/html; charset=utf-8", body.Bytes())
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.made[s.Name] = f
 	return f, nil
+}
+
+// ready is the page of a scenario if it is made.
+func (p *pages) ready(name string) *file {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.made[name]
+}
+
+// pageOf waits for its turn only when there is something to run.
+func (s *Server) pageOf(ctx context.Context, of lesson.Scenario) (f *file, err error) {
+	if f = s.pages.ready(of.Name); f != nil {
+		return f, nil
+	}
+	err = s.runs.do(ctx, func(ctx context.Context) (err error) {
+		f, err = s.pages.of(ctx, of)
+		return err
+	})
+	return f, err
 }
 
 // page answers with the page of a scenario; "" is the lesson.
@@ -85,15 +103,9 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, name string) {
 		s.nothing(w, r)
 		return
 	}
-	var f *file
-	err := s.runs.do(r.Context(), func(ctx context.Context) (err error) {
-		f, err = s.pages.of(ctx, found)
-		return err
-	})
+	f, err := s.pageOf(r.Context(), found)
 	if err != nil {
-		t := troubleOf(err)
-		w.Header().Set("Retry-After", retryAfter)
-		http.Error(w, strings.TrimSpace(t.text+"\nhint: "+t.hint), t.status)
+		troubleOf(err).writeText(w)
 		return
 	}
 	serve(w, r, f)

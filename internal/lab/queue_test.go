@@ -3,8 +3,6 @@ package lab_test
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,38 +59,4 @@ func TestQueueTimeout(t *testing.T) {
 		}
 		all.Wait()
 	})
-}
-
-// TestManyPages opens the page and runs the lesson from many pages at once, over real connections. Every
-// request is answered: with the page, with a run, or with a word that there is too much to do.
-func TestManyPages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it opens a hundred pages")
-	}
-	var all sync.WaitGroup
-	var served atomic.Int64
-	for range 100 {
-		all.Go(func() {
-			page := question{method: "GET", path: "/"}.request()
-			run := question{method: "POST", path: "/api/run", header: own, body: `{}`}.request()
-			for _, r := range []*http.Request{page, run} {
-				w := httptest.NewRecorder()
-				newServer().ServeHTTP(w, r)
-				switch w.Code {
-				case http.StatusOK:
-					served.Add(1)
-				case http.StatusServiceUnavailable:
-					if w.Header().Get("Retry-After") == "" {
-						t.Error("nobody is told when to come again")
-					}
-				default:
-					t.Errorf("status %d: %.200s", w.Code, w.Body)
-				}
-			}
-		})
-	}
-	all.Wait()
-	if served.Load() == 0 {
-		t.Error("nobody was served")
-	}
 }

@@ -38,12 +38,25 @@ func originsOf(host string, port int) []string {
 func (s *Server) secured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		protect(w.Header())
+		defer recovered(w)
 		if t := s.refuse(r); t != nil {
 			t.write(w)
 			return
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// recovered answers for a handler that panicked, which is a defect of the program and no reason to hang up.
+// What was being written already is cut off instead.
+func recovered(w http.ResponseWriter) {
+	if recover() == nil {
+		return
+	}
+	if w.Header().Get("Content-Type") != "" {
+		panic(http.ErrAbortHandler)
+	}
+	(&trouble{http.StatusInternalServerError, "something in the lab went wrong", "reload the page"}).write(w)
 }
 
 func protect(h http.Header) {
@@ -60,13 +73,11 @@ func protect(h http.Header) {
 // else that has its name point here (DNS rebinding). Who has no Origin and no Sec-Fetch-Site is no browser,
 // and sends nothing on behalf of another site.
 func (s *Server) refuse(r *http.Request) *trouble {
-	api := strings.HasPrefix(r.URL.Path, "/api/")
-	from := r.Header.Get("Sec-Fetch-Site")
+	ours := strings.HasPrefix(r.URL.Path, "/api/") || r.Method == http.MethodPost // for the lab's own page alone
 	switch {
 	case !slices.Contains(s.origins, "http://"+strings.ToLower(r.Host)):
 		return &trouble{http.StatusMisdirectedRequest, fmt.Sprintf("the lab does not answer for the host %q", shorten(r.Host)), "open " + s.origins[0] + "/"}
-	case (api || r.Method == http.MethodPost) && from != "" && from != "same-origin" && from != "none",
-		r.Method == http.MethodPost && !s.ownOrigin(r):
+	case ours && (!fromHere(r) || !ownOrigin(r)):
 		return &trouble{http.StatusForbidden, "only the lab's own page may ask this", "open " + s.origins[0] + "/ and ask there"}
 	case r.Method == http.MethodPost && !isJSON(r.Header.Get("Content-Type")):
 		return &trouble{http.StatusUnsupportedMediaType, "what is sent to the lab is JSON", "Content-Type: application/json"}
@@ -74,8 +85,13 @@ func (s *Server) refuse(r *http.Request) *trouble {
 	return nil
 }
 
+// fromHere reports whether a browser that says so says that the request is the page's, or the person's, own.
+func fromHere(r *http.Request) bool {
+	return !slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), func(from string) bool { return from != "same-origin" && from != "none" })
+}
+
 // ownOrigin reports whether the Origin is that of the host that is asked; one that is not there is fine.
-func (s *Server) ownOrigin(r *http.Request) bool {
+func ownOrigin(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	return len(origins) == 0 || len(origins) == 1 && origins[0] == "http://"+strings.ToLower(r.Host)
 }

@@ -3,7 +3,10 @@ package lab
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/lockstep-http/lockstep/internal/lesson"
@@ -43,6 +46,7 @@ type Server struct {
 	runs      *queue
 	pastes    *queue
 	visits    *visits
+	mux       *http.ServeMux
 	handler   http.Handler
 }
 
@@ -62,7 +66,8 @@ func New(o Options) (*Server, error) {
 	}
 	s.pages = newPages(files, o.Library)
 	s.bases = newBases(o.Library)
-	s.handler = s.secured(s.routes())
+	s.mux = s.routes()
+	s.handler = s.secured(s.mux)
 	return s, nil
 }
 
@@ -85,17 +90,39 @@ const (
 	writeTimeout  = time.Minute      // for the answer, streams apart
 	idleTimeout   = time.Minute
 	maxHeader     = 32 << 10
+	pasteArrival  = 10 * time.Second // for what was pasted, from when its turn has come
+
+	maxConnections = 4096
 )
 
-// HTTP returns a server for [Server], with limits on time and size. Serving and stopping is the caller's.
+// HTTP returns a server for [Server], with limits on time, size and connections. Serving and stopping is the
+// caller's. There is nothing to ask about all of it (OPTIONS *), which is left to the handler to say.
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
 		Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: limited(maxConnections), DisableGeneralOptionsHandler: true,
 	}
 }
 
-func (s *Server) routes() http.Handler {
+// full is what a connection gets when there are enough.
+const full = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: " + retryAfter +
+	"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe lab has too many connections.\nhint: close other pages of the lab, and try again\n"
+
+// limited counts connections, and hangs up on those that are too many.
+func limited(most int64) func(net.Conn, http.ConnState) {
+	var open atomic.Int64
+	return func(c net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			open.Add(-1)
+		}
+		if state == http.StateNew && open.Add(1) > most {
+			_, _ = io.WriteString(c, full) // nothing waits in its buffer, so it is taken at once
+			c.Close()
+		}
+	}
+}
+
+func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { s.page(w, r, "") })
 	mux.HandleFunc("GET /scenario/{name}", func(w http.ResponseWriter, r *http.Request) { s.page(w, r, r.PathValue("name")) })

@@ -93,10 +93,16 @@ func TestRefusals(t *testing.T) {
 		{name: "a form of another site", method: "POST", path: "/api/run", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, body: `{}`, status: 403},
 		{name: "the same site, another origin", method: "POST", path: "/api/run", header: map[string]string{"Sec-Fetch-Site": "same-site"}, body: `{}`, status: 403},
 		{name: "an answer for another site", method: "GET", path: "/api/library", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: 403},
+		{name: "an answer for a script of another site", method: "GET", path: "/api/library", header: map[string]string{"Origin": "https://evil.test"}, status: 403},
+		{name: "the visits for a script of another site", method: "GET", path: "/api/site/visits", header: map[string]string{"Origin": "http://localhost:3000"}, status: 403},
+		{name: "a preflight", method: "OPTIONS", path: "/api/run", header: map[string]string{"Origin": "https://evil.test", "Access-Control-Request-Method": "POST"}, status: 403},
 		{name: "a link on another site", method: "GET", path: "/", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: 200},
 		{name: "a form", method: "POST", path: "/api/run", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: "a=b", status: 415, has: "JSON"},
 		{name: "plain text", method: "POST", path: "/api/run", header: map[string]string{"Content-Type": "text/plain"}, body: `{}`, status: 415},
 		{name: "another method", method: "PUT", path: "/api/run", status: 405},
+		{name: "a GET of what changes something", method: "GET", path: "/api/site", status: 405},
+		{name: "to a page", method: "POST", path: "/", body: `{}`, status: 405},
+		{name: "to nothing", method: "POST", path: "/api/nothing", body: `{}`, status: 404},
 		{name: "nothing there", method: "GET", path: "/api/nothing", status: 404, has: "hint"},
 		{name: "a file outside", method: "GET", path: "/assets/lab.html", status: 404, has: "hint"},
 		{name: "a scenario that is not there", method: "GET", path: "/scenario/nothing", status: 404},
@@ -105,7 +111,11 @@ func TestRefusals(t *testing.T) {
 		{name: "no rule", method: "GET", path: "/api/rule/no-rule", status: 404},
 	} {
 		t.Run(q.name, func(t *testing.T) {
-			headersOf(t, q.ask(t))
+			w := q.ask(t)
+			headersOf(t, w)
+			if allow := w.Header().Get("Allow"); (q.status == http.StatusMethodNotAllowed) != (allow != "") {
+				t.Errorf("status %d with Allow %q", w.Code, allow)
+			}
 		})
 	}
 }
@@ -160,6 +170,9 @@ func TestBodies(t *testing.T) {
 		{name: "two lines", path: "/api/explain", body: `{"kind": "line", "text": "a=1\nb=2", "url": "https://shop.test/"}`, status: 422},
 		{name: "a long line", path: "/api/explain", body: `{"kind": "line", "text": "` + strings.Repeat("z", lab.MaxLine+1) + `", "url": "https://shop.test/"}`, status: 422},
 		{name: "no URL", path: "/api/explain", body: `{"kind": "line", "text": "a=1", "url": "mailto:a@b.test"}`, status: 422},
+		{name: "a long URL", path: "/api/explain", body: `{"kind": "line", "text": "a=1", "url": "https://shop.test/` + strings.Repeat("u", lab.MaxLineURL) + `"}`, status: 422, has: "4 KB"},
+		{name: "patterns that grow", path: "/api/explain", body: `{"kind": "settings", "text": "SECURE_REDIRECT_EXEMPT = ['` + strings.Repeat("(?:a{10}){99}", 30) + `']\n"}`, status: 422, has: "SECURE_REDIRECT_EXEMPT"},
+		{name: "patterns", path: "/api/explain", body: `{"kind": "settings", "text": "SECURE_REDIRECT_EXEMPT = ['^health/[a-z]{1,10}$', '(']\n"}`, status: 200, has: "findings"},
 		{name: "no kind", path: "/api/explain", body: `{"kind": "magic"}`, status: 422},
 		{name: "no recording", path: "/api/explain", body: `{"kind": "har", "text": "{}"}`, status: 422, has: "hint"},
 		{name: "settings", path: "/api/explain", body: `{"kind": "settings", "text": "SECURE_SSL_REDIRECT = True\n"}`, status: 200, has: "findings"},

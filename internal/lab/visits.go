@@ -211,10 +211,13 @@ func (v *visits) wake() {
 func (v *visits) since(number uint64) ([]numbered, <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	i := slices.IndexFunc(v.seen, func(n numbered) bool { return n.Number > number })
 	if v.ended {
 		return nil, nil
 	}
+	if number > v.last { // of a lab that ran before this one
+		number = 0
+	}
+	i := slices.IndexFunc(v.seen, func(n numbered) bool { return n.Number > number })
 	if i < 0 {
 		return nil, v.more
 	}

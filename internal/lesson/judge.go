@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/lockstep-http/lockstep/rule"
 )
@@ -54,7 +55,7 @@ func ids() []string {
 func shortened(word string) string {
 	const enough = 64
 	if len(word) > enough {
-		return word[:enough] + "…"
+		return strings.ToValidUTF8(word[:enough], "") + "…"
 	}
 	return word
 }

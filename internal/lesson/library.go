@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -117,18 +118,32 @@ func readFile(dir fs.FS, file string) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	info, err := fs.Stat(dir, file)
-	if err != nil {
-		return entry{}, err
-	}
-	if info.Size() > maxFile {
-		return entry{}, fmt.Errorf("%d bytes are more than %d", info.Size(), maxFile)
-	}
-	text, err := fs.ReadFile(dir, file)
+	text, err := contents(dir, file)
 	if err != nil {
 		return entry{}, err
 	}
 	return read(name, string(text))
+}
+
+// contents are the bytes of a plain file. A pipe may never end, or never begin, and a device have no size.
+func contents(dir fs.FS, file string) ([]byte, error) {
+	info, err := fs.Stat(dir, file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("this is not a plain file")
+	}
+	f, err := dir.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return text, err
 }
 
 // A scenario is called as its file is, without the number in front, which puts the files in order, and
