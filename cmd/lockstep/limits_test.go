@@ -173,6 +173,7 @@ var limitGroups = []limitGroup{
 		{"internal/lab", "maxPasted", "bytes", "what is pasted, as JSON", "413"},
 		{"internal/lab", "maxLine", "bytes", "a Set-Cookie line", "refused"},
 		{"internal/lab", "maxLineURL", "bytes", "the URL of a Set-Cookie line", "refused"},
+		{"internal/lab", "maxItems", "", "items of a list among the pasted settings", "refused"},
 		{"internal/lab", "maxPatterns", "", "characters of the pasted patterns of SECURE_REDIRECT_EXEMPT, repetitions written out", "refused"},
 		{"internal/lab", "maxSettings", "bytes", "a text of diffsettings", "refused"},
 		{"internal/lab", "maxShown", "", "cookies of a recording, and differences, that are told", "counted, not told"},

@@ -25,6 +25,7 @@ const (
 	maxLineURL  = 4 << 10  // bytes of the URL of the answer that has it
 	maxSettings = 2 << 20  // bytes of what diffsettings prints
 	maxPatterns = 20_000   // characters that the patterns of SECURE_REDIRECT_EXEMPT come to, repetitions written out
+	maxItems    = 300      // of a list among the settings: the audit holds each against every other
 	maxShown    = 200      // cookies of a recording, and differences, that are told; the rest is counted
 )
 
@@ -172,6 +173,16 @@ func problemOf(err error) string {
 	return trace.Printable(shorten(err.Error()))
 }
 
+// longList names a setting that is a list of more items than are looked at; "" is none.
+func longList(p *settings.Project) string {
+	for _, v := range p.Values() {
+		if items, ok := v.Python.([]any); ok && len(items) > maxItems {
+			return v.Name
+		}
+	}
+	return ""
+}
+
 // heavy reports whether the patterns of SECURE_REDIRECT_EXEMPT are a burden: a few bytes of a{1000} become
 // megabytes and seconds, in each Guard that is made of them.
 func heavy(p *settings.Project) bool {
@@ -212,6 +223,9 @@ func audit(ctx context.Context, text string) (json.RawMessage, error) {
 	project, err := settings.ReadDiffsettings("pasted", []byte(text))
 	if err != nil {
 		return nil, unfit(trace.Printable(shorten(err.Error())), example)
+	}
+	if name := longList(project); name != "" {
+		return nil, unfit(fmt.Sprintf("the list %s has more than %d items", name, maxItems), "leave it out, or shorten it; lockstep check looks at it without this limit")
 	}
 	if heavy(project) {
 		return nil, unfit(fmt.Sprintf("the patterns of SECURE_REDIRECT_EXEMPT come to more than %d characters", maxPatterns),

@@ -172,6 +172,7 @@ func TestBodies(t *testing.T) {
 		{name: "no URL", path: "/api/explain", body: `{"kind": "line", "text": "a=1", "url": "mailto:a@b.test"}`, status: 422},
 		{name: "a long URL", path: "/api/explain", body: `{"kind": "line", "text": "a=1", "url": "https://shop.test/` + strings.Repeat("u", lab.MaxLineURL) + `"}`, status: 422, has: "4 KB"},
 		{name: "patterns that grow", path: "/api/explain", body: `{"kind": "settings", "text": "SECURE_REDIRECT_EXEMPT = ['` + strings.Repeat("(?:a{10}){99}", 30) + `']\n"}`, status: 422, has: "SECURE_REDIRECT_EXEMPT"},
+		{name: "a long list", path: "/api/explain", body: `{"kind": "settings", "text": "ALLOWED_HOSTS = ['a'` + strings.Repeat(", 'b'", 300) + `]\n"}`, status: 422, has: "ALLOWED_HOSTS has more than 300"},
 		{name: "patterns", path: "/api/explain", body: `{"kind": "settings", "text": "SECURE_REDIRECT_EXEMPT = ['^health/[a-z]{1,10}$', '(']\n"}`, status: 200, has: "findings"},
 		{name: "no kind", path: "/api/explain", body: `{"kind": "magic"}`, status: 422},
 		{name: "no recording", path: "/api/explain", body: `{"kind": "har", "text": "{}"}`, status: 422, has: "hint"},
