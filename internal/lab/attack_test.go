@@ -178,6 +178,9 @@ func TestThousandPages(t *testing.T) {
 			if got := ask(http.MethodGet, "/", ""); got != http.StatusOK {
 				t.Errorf("the page: status %d", got)
 			}
+			if got := ask(http.MethodGet, "/api/library", ""); got != http.StatusOK {
+				t.Errorf("the library: status %d", got)
+			}
 			ask(http.MethodPost, "/api/run", `{"switches": {"SESSION_COOKIE_SECURE": "False"}}`)
 			ask(http.MethodGet, "/api/site/visits", "")
 		})

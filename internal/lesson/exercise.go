@@ -189,13 +189,25 @@ func exerciseNamed(id string) (exercise, bool) {
 }
 
 // Exercises returns the exercises, the easy ones first. The step of one that is about finding it is found by
-// a run; should that fail, the exercise is left out.
+// a run; should that fail, the exercise is left out. However many ask at once, each is run once.
 func (l *Library) Exercises() []Exercise {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.exercises != nil {
+		return slices.Clone(l.exercises)
+	}
 	w, err := spoken()
 	if err != nil {
 		return nil
 	}
-	var all []Exercise
+	all := l.tellExercises(w)
+	if len(all) == len(exercises()) {
+		l.exercises = all
+	}
+	return all
+}
+
+func (l *Library) tellExercises(w *vocabulary) (all []Exercise) {
 	for _, e := range exercises() {
 		solution, err := l.solution(context.Background(), e)
 		if err != nil {

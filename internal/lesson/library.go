@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lockstep-http/lockstep/internal/scenario"
 )
@@ -44,6 +45,9 @@ type Library struct {
 	all       []entry // the lesson first
 	words     *words
 	kept      keptRuns // that questions were made from
+
+	mu        sync.Mutex
+	exercises []Exercise // once all were told
 }
 
 // An entry is a scenario, read.
