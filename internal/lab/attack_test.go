@@ -115,6 +115,7 @@ func TestConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second)) // one that is let in hears nothing
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
 		t.Fatalf("the fourth connection: %v, %v", answer, err)
