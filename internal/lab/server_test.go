@@ -94,7 +94,6 @@ func TestRefusals(t *testing.T) {
 		{name: "the same site, another origin", method: "POST", path: "/api/run", header: map[string]string{"Sec-Fetch-Site": "same-site"}, body: `{}`, status: 403},
 		{name: "an answer for another site", method: "GET", path: "/api/library", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: 403},
 		{name: "an answer for a script of another site", method: "GET", path: "/api/library", header: map[string]string{"Origin": "https://evil.test"}, status: 403},
-		{name: "the visits for a script of another site", method: "GET", path: "/api/site/visits", header: map[string]string{"Origin": "http://localhost:3000"}, status: 403},
 		{name: "a preflight", method: "OPTIONS", path: "/api/run", header: map[string]string{"Origin": "https://evil.test", "Access-Control-Request-Method": "POST"}, status: 403},
 		{name: "a link on another site", method: "GET", path: "/", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: 200},
 		{name: "a form", method: "POST", path: "/api/run", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: "a=b", status: 415, has: "JSON"},
