@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/lockstep-http/lockstep/browser"
@@ -11,21 +12,36 @@ import (
 )
 
 type library struct {
-	Scenarios []lesson.Scenario          `json:"scenarios"`
-	Switches  map[string][]lesson.Switch `json:"switches"` // by scenario
-	Profiles  []string                   `json:"profiles"`
-	Exercises []lesson.Exercise          `json:"exercises"`
+	Scenarios []lesson.Scenario            `json:"scenarios"`
+	Switches  []lesson.Switch              `json:"switches"` // as the lesson has them
+	Defaults  map[string]map[string]string `json:"defaults"` // by scenario and switch, where they are not the lesson's
+	Profiles  []string                     `json:"profiles"`
+	Exercises []lesson.Exercise            `json:"exercises"`
 }
 
 func (s *Server) getLibrary(*http.Request) (any, error) {
-	all := library{Scenarios: s.library.Scenarios(), Switches: map[string][]lesson.Switch{}, Exercises: s.library.Exercises()}
+	all := library{Scenarios: s.library.Scenarios(), Switches: s.library.Switches(""), Defaults: map[string]map[string]string{}, Exercises: s.library.Exercises()}
 	for i := range all.Scenarios {
-		all.Switches[all.Scenarios[i].Name] = s.library.Switches(all.Scenarios[i].Name)
+		name := all.Scenarios[i].Name
+		all.Defaults[name] = ownDefaults(all.Switches, s.library.Switches(name))
 	}
 	for _, p := range browser.Profiles() {
 		all.Profiles = append(all.Profiles, p.Name())
 	}
 	return all, nil
+}
+
+// ownDefaults are what the switches of a scenario say at first, where it is not what the lesson's do. In all
+// else the switches are the same everywhere.
+func ownDefaults(usual, here []lesson.Switch) map[string]string {
+	own := map[string]string{}
+	for i := range here {
+		same := func(u lesson.Switch) bool { return u.Name == here[i].Name && u.Default == here[i].Default }
+		if !slices.ContainsFunc(usual, same) {
+			own[here[i].Name] = here[i].Default
+		}
+	}
+	return own
 }
 
 func (s *Server) getRule(r *http.Request) (any, error) {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -311,4 +313,34 @@ func FuzzPaths(f *testing.F) {
 		}
 		_, _ = io.Copy(io.Discard, w.Body)
 	})
+}
+
+// TestSwitchesOfEachScenario puts the switches together again, as the page does.
+func TestSwitchesOfEachScenario(t *testing.T) {
+	library, err := lesson.New(lesson.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent struct {
+		Switches []lesson.Switch              `json:"switches"`
+		Defaults map[string]map[string]string `json:"defaults"`
+	}
+	if err := json.Unmarshal((question{method: "GET", path: "/api/library", status: 200}).ask(t).Body.Bytes(), &sent); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range library.Scenarios() {
+		for _, want := range library.Switches(s.Name) {
+			i := slices.IndexFunc(sent.Switches, func(one lesson.Switch) bool { return one.Name == want.Name })
+			if i < 0 {
+				t.Fatalf("%s: the switch %s is not sent", s.Name, want.Name)
+			}
+			got := sent.Switches[i]
+			if own, ok := sent.Defaults[s.Name][want.Name]; ok {
+				got.Default = own
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, want %+v", s.Name, got, want)
+			}
+		}
+	}
 }

@@ -16,8 +16,15 @@ let course = null;
 
 const playEvery = 2200;
 const scenario = () => library.scenarios.find((s) => s.name === state.scenario);
-const switches = () => library.switches[state.scenario] || [];
+const switches = () => switchesOf(scenario());
 const setup = () => ({ scenario: state.scenario, switches: state.switches, profile: state.profile });
+
+/** @returns the switches as a scenario has them, those worth turning there first. */
+function switchesOf({ name, switches: telling }) {
+  const place = (s) => ((telling || []).indexOf(s.name) + 1) || 1000;
+  return library.switches.map((s) => ({ ...s, default: library.defaults[name]?.[s.name] ?? s.default })).sort((a, b) => place(a) - place(b));
+}
+
 const exerciseNow = () => library.exercises.find((e) => e.id === state.exercise);
 const steps = () => shown?.run.steps || [];
 
@@ -32,8 +39,9 @@ function mend(s) {
   const e = !s.scenario && library.exercises.find((one) => one.id === s.exercise);
   if (e) { s.scenario = e.setup.scenario || ""; s.switches = { ...e.setup.switches, ...s.switches }; }
   s.scenario ||= home;
+  const all = switchesOf(library.scenarios.find((one) => one.name === s.scenario));
   for (const [name, value] of Object.entries(s.switches)) {
-    const known = library.switches[s.scenario]?.find((one) => one.name === name);
+    const known = all.find((one) => one.name === name);
     if (!known?.values.some((v) => v.value === value)) { drop(); delete s.switches[name]; }
     else if (value === known.default) delete s.switches[name];
   }
