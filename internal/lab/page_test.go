@@ -113,6 +113,33 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// TestDecisionsInWords holds the texts to what is decided in the runs: each decision is a question in words.
+func TestDecisionsInWords(t *testing.T) {
+	_, texts, err := lab.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	library, err := lesson.New(lesson.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := map[string]bool{}
+	for _, s := range library.Scenarios() {
+		run, err := library.Run(t.Context(), lesson.Setup{Scenario: s.Name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range run.Steps {
+			for _, v := range run.Steps[i].Verdicts {
+				if texts["decides-"+v.Question] == "" && !missing[v.Question] {
+					missing[v.Question] = true
+					t.Errorf("%s: no text says what %q decides", s.Name, v.Question)
+				}
+			}
+		}
+	}
+}
+
 // TestWithoutScript holds the page of each scenario to its run: it is a whole transcript before any script
 // has run.
 func TestWithoutScript(t *testing.T) {

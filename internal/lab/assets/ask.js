@@ -1,17 +1,19 @@
 // Questions and exercises: one form for all of them. The answers were run on the server.
 import { t, el, fill, button, code, paragraphs, list, ask, notice, unseen } from "./dom.js";
-import { ruleButton, stepButton } from "./show.js";
+import { ruleButton } from "./show.js";
 import { keep, progress } from "./keep.js";
 
 let acts; // show(setup, step), state(), place()
 export const useAsking = (given) => { acts = given; };
 
-/** Says under what a question is asked, when that is not the scenario as it is. */
-function under(setup) {
-  const all = Object.entries(setup.switches || {}).map(([name, value]) => code(`${name} = ${value}`));
-  if (setup.profile) all.push(code(setup.profile));
+/** What a setup has otherwise than its scenario. */
+const turned = (setup) => [...Object.entries(setup.switches || {}).map(([name, value]) => code(`${name} = ${value}`)), ...(setup.profile ? [code(setup.profile)] : [])];
+
+/** Says under what a question is asked, when that is not the scenario as it is; always where none is on show. */
+function under(setup, always) {
+  const all = turned(setup);
   const title = acts.title(setup.scenario);
-  if (!all.length && acts.state().scenario === (setup.scenario || acts.first())) return null;
+  if (!all.length && !always && acts.state().scenario === (setup.scenario || acts.first())) return null;
   return el("p.fine", null, t("under", title), " ", all.map((one) => [one, " "]));
 }
 
@@ -46,9 +48,16 @@ function explained(q, said) {
     q.solution?.length > 0 && el("details", null, el("summary", null, t("solution")), list(q.solution, "ol")),
     q.check && el("p", null, el("strong", null, t("quick-check")), " ", q.check),
     q.mistakes?.length > 0 && el("details", null, el("summary", null, t("mistakes")), list(q.mistakes)),
-    q.step > 0 && el("p.acts", null, button(t("look", q.step), () => acts.show(q.setup, q.step))),
+    q.step > 0 && el("p.acts", null, lookAt(q.setup, q.step)),
   ];
 }
+
+/** A link to a step of a run, which is shown in this page, with a way back. */
+const lookAt = (setup, step) => el("a.look", { href: acts.link(setup, step), onclick: (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab
+  event.preventDefault();
+  acts.show(setup, step);
+} }, t("look", step));
 
 /** What to say of the option that was taken. */
 function verdictOn(option, more) {
@@ -92,7 +101,7 @@ export function question(q, { done, quiet, label, skip } = {}) {
     },
   },
   el("fieldset", null, el("legend", null, q.grade && !quiet && q.kind !== "predict" && el("span.grade", null, t(`grade-${q.grade}`)), el("span", null, q.text)),
-    under(q.setup || {}), quiet && planned(q), options(q)),
+    under(q.setup || {}, quiet && q.kind !== "predict"), quiet && planned(q), options(q)),
   el("p.acts", null, check, hint, skip), said, feedback);
   return form;
 }
@@ -165,11 +174,11 @@ function comparison(q, right, mine) {
 export function practiceList(body, exercises, questions, open) {
   const solved = progress().solved;
   fill(body, paragraphs([t("practice-about")]),
-    questions.length > 0 && [el("h3", null, t("practice-own")), el("ol.questions", null, questions.map((q) => el("li", null, question(q))))],
-    el("h3", null, t("exercises")),
+    questions.length > 0 && [el("h2", null, t("practice-own")), el("ol.questions", null, questions.map((q) => el("li", null, question(q))))],
+    el("h2", null, t("exercises")),
     grades.map((grade) => {
       const all = exercises.filter((e) => e.grade === grade);
-      return all.length > 0 && el("div", null, el("h4", null, t(`grade-${grade}`)), el("ul.exercises", null, all.map((e) => el("li", null,
+      return all.length > 0 && el("div", null, el("h3", null, t(`grade-${grade}`)), el("ul.exercises", null, all.map((e) => el("li", null,
         button(e.title, () => open(e.id), { class: "go" }), " ", el("span.fine", null, t(`kind-${e.kind}`)), " ", solved[e.id] && el("span.mark.yes", null, "✓ ", t("solved"))))));
     }));
 }
@@ -177,6 +186,7 @@ export function practiceList(body, exercises, questions, open) {
 /** One exercise: its goals, its hints, and how to hand in. */
 export function exercise(body, e, leave) {
   const feedback = el("div.feedback", { role: "status" });
+  const goals = el("div", null, el("h3", null, t("goals")), list(e.goals));
   const line = e.kind === "line" && el("input", { type: "text", value: e.line || "", maxlength: "4096", spellcheck: "false", autocomplete: "off", id: "line-answer" });
   const place = e.kind === "leak" && el("p", null, t("leak-how"));
   const answer = () => {
@@ -187,6 +197,7 @@ export function exercise(body, e, leave) {
   const hand = async () => {
     try {
       judged(feedback, e, await ask("/api/judge", { id: e.id, answer: answer() }));
+      goals.hidden = true; // they stand in the judgement
     } catch (error) {
       notice(error);
     }
@@ -197,8 +208,7 @@ export function exercise(body, e, leave) {
     e.kind === "settings" && el("p", null, t("settings-how")),
     el("p.acts", null, el("button.main", { type: "submit" }, t("hand-in")), hint, button(t("exercise-leave"), leave)),
     said, feedback);
-  fill(body, el("h3", { tabindex: "-1", id: "exercise-title" }, el("span.grade", null, t(`grade-${e.grade}`)), e.title), paragraphs(e.text),
-    el("h4", null, t("goals")), list(e.goals), form,
+  fill(body, el("h2", { tabindex: "-1", id: "exercise-title" }, el("span.grade", null, t(`grade-${e.grade}`)), e.title), under({ scenario: e.setup.scenario }, true), paragraphs(e.text), goals, form,
     el("details", null, el("summary", null, t("one-solution")), el("p", null, solution(e.solution)), e.kind === "settings" && el("p.acts", null, button(t("try-solution"), () => acts.turn(e.solution.switches || {})))));
 }
 
@@ -210,7 +220,6 @@ function solution(answer) {
 
 function judged(feedback, e, j) {
   if (j.solved) keep((kept) => { kept.solved[e.id] = true; });
-  acts.goals(j.goals);
   fill(feedback, el("p", null, el(`strong.${j.solved ? "yes" : "no"}`, null, j.solved ? t("exercise-solved") : t("exercise-not-yet"))),
     el("ul.goals", null, j.goals.map((g) => el("li", null, el(`span.mark.${g.met ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, g.met ? "✓ " : "✗ "), t(g.met ? "met" : "not-met")), " ", g.text, g.why ? [" ", el("span.fine", null, g.why)] : "", " ", g.step > 0 && j.run && button(t("look", g.step), () => acts.show(j.run.setup, g.step), { class: "go" }), " ", ruleButton(g.rule)))),
     j.line && tokens(j.line));
@@ -260,7 +269,7 @@ function run(body, seed, questions, again) {
     }
     const q = questions[answers.length];
     const form = question(q, { quiet: true, label: t(answers.length + 1 < questions.length ? "next-question" : "finish"), done: (i) => { answers.push(i); next(); } });
-    const head = el("h3", { tabindex: "-1" }, t("question-n", answers.length + 1, questions.length), " ", el("span.grade", null, t(`grade-${q.grade}`)));
+    const head = el("h2", { tabindex: "-1" }, t("question-n", answers.length + 1, questions.length), " ", el("span.grade", null, t(`grade-${q.grade}`)));
     fill(body, el("progress", { max: questions.length, value: answers.length, "aria-label": t("test-progress") }), head, form);
     head.focus();
   };
@@ -271,7 +280,7 @@ async function finish(body, seed, questions, answers, again) {
   try {
     const strong = await ask("/api/strong", { seed, answers });
     keep((kept) => { kept.tests.push({ seed, strong }); });
-    const head = el("h3", { tabindex: "-1" }, t("test-done"));
+    const head = el("h2", { tabindex: "-1" }, t("test-done"));
     const right = questions.filter((q, i) => q.options[answers[i]]?.right).length;
     fill(body, head, el("p", null, t("test-score", right, questions.length), " ", words(strong)),
       el("ol.review", null, questions.map((q, i) => review(q, answers[i]))),
@@ -286,7 +295,7 @@ function review(q, taken) {
   const mine = q.options[taken];
   const right = q.options.find((o) => o.right);
   return el("li", null, el("details", null,
-    el("summary", null, el(`span.mark.${mine?.right ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, mine?.right ? "✓" : "✗"), unseen(t(mine?.right ? "right" : "wrong"))), " ", q.text),
+    el("summary", null, el(`span.mark.${mine?.right ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, mine?.right ? "✓" : "✗"), unseen(t(mine?.right ? "right" : "wrong"))), " ", q.text, " ", el("span.fine.of", null, acts.title(q.setup?.scenario), turned(q.setup || {}).map((one) => [" ", one]))),
     el("dl.two", null, el("dt", null, t("you-said")), el("dd", null, mine?.text ?? t("nothing")), el("dt", null, t("run-shows")), el("dd", null, right.text)),
     mine && !mine.right && verdictOn(mine), el("p", null, right.why), explained(q, right.why)));
 }

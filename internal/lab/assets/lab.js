@@ -10,6 +10,7 @@ let library;
 let state = blank();
 let shown = null; // {run, base, changes}
 let before = null; // the state to go back to
+let from = null; // what was used to leave it
 let pending = null; // the request that is under way
 let playing = 0;
 let course = null;
@@ -57,6 +58,7 @@ function follow() {
   const whole = mend(next);
   state = next;
   before = null;
+  fill($("test-body"));
   notice((problem || !whole) && Object.assign(new Error(t(problem || "link-part")), { hint: t("link-hint") }));
   enter(state.step > 0);
 }
@@ -158,9 +160,13 @@ function hide(veiled) {
   $("run").hidden = veiled || apart || !shown;
 }
 
+/** Whether an exercise is as it was given: nothing is changed yet that could be compared. */
+const asGiven = () => sameSwitches(state.switches, exerciseNow()?.setup.switches);
+const sameSwitches = (a, b) => Boolean(b) && Object.keys(a).length === Object.keys(b).length && Object.keys(a).every((name) => a[name] === b[name]);
+
 function draw() {
   const { run, changes } = shown;
-  show.writeDifference(shown);
+  show.writeDifference(shown, asGiven());
   show.drawFlow(run, lane());
   show.writeTable(run, changes);
   show.writeTracker(run, $("all").checked);
@@ -177,7 +183,6 @@ function go(step, focus, silent) {
   if (!shown) return;
   state.step = Math.min(Math.max(step, 1), steps().length);
   const now = steps()[state.step - 1];
-  show.light(state.step);
   show.writeNow(now, lane());
   $("now-title").textContent = now.title ? t("now-titled", state.step, now.title) : t("step-n", state.step);
   $("place").textContent = t("place", state.step, steps().length);
@@ -185,6 +190,7 @@ function go(step, focus, silent) {
   $("slider").setAttribute("aria-valuetext", t("place-told", state.step, steps().length, now.action));
   for (const [id, off] of [["first", state.step === 1], ["prev", state.step === 1], ["next", state.step === steps().length], ["last", state.step === steps().length]]) $(id).setAttribute("aria-disabled", String(off));
   if (!silent) say(t("said", state.step, steps().length, now.say || now.result));
+  show.light(state.step, silent); // last, for it measures
   write();
   if (focus) {
     $("run").hidden = false;
@@ -243,12 +249,18 @@ function control(s) {
       s.values.map((v) => el("option", { value: v.value, selected: v.value === value }, v.label))), name, about);
 }
 
-/** Calls the page after the scenario, where it is about one. */
+/** Whether the page is about no one scenario, as in a test, but while a run is looked at from there. */
+const general = () => state.view === "practice" || state.view === "own" || state.view === "test" && !before;
+
+/** Calls the page after the view or after the scenario, whichever it is about. */
 function titleOf() {
-  const all = ["practice", "test", "own"].includes(state.view) && !state.exercise && !before;
-  $("title").textContent = all ? t("title") : scenario().title;
-  document.title = `${all ? t(`view-${state.view}`) : scenario().title} · ${t("title")}`;
+  const title = general() ? t(`view-${state.view}`) : scenario().title;
+  $("title").textContent = title;
+  document.title = `${title} · ${t("title")}`;
 }
+
+/** Where a view begins. */
+const headOf = (view) => sections[view] || ($(`${view}-title`) ? `${view}-title` : "title");
 
 function controlsOf() {
   const exercise = exerciseNow();
@@ -266,16 +278,6 @@ function controlsOf() {
   $("teach").setAttribute("aria-pressed", String(state.teach));
   document.body.classList.toggle("teach", state.teach);
   $("back").hidden = !before;
-}
-
-/** Shows the goals of an exercise beside the switches, and, once judged, which are met. */
-function goalOf(judged) {
-  const e = exerciseNow();
-  $("goal").hidden = !e;
-  if (!e) return;
-  fill($("goal"), el("h3", null, t("goal")), judged
-    ? el("ul.goals", null, judged.map((g) => el("li", null, el(`span.mark.${g.met ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, g.met ? "✓ " : "✗ "), t(g.met ? "met" : "not-met")), " ", g.text)))
-    : list(e.goals));
 }
 
 // Views.
@@ -320,6 +322,7 @@ const panels = {
     asking.practiceList($("practice-body"), library.exercises, questions || [], openExercise);
   },
   test() {
+    if ($("test-body").hasChildNodes()) return; // what is under way, or the review
     asking.test($("test-body"), state.seed || 1 + Math.floor(Math.random() * 9999), (seed) => { state.seed = seed; write(); });
   },
   own() { own($("own-body")); },
@@ -341,7 +344,6 @@ function viewOf() {
   titleOf();
   $("intro").hidden = !(state.view in sections);
   if (!(state.view in sections)) $("predict").hidden = true;
-  goalOf();
   Promise.resolve(panels[state.view]?.()).catch(notice);
 }
 
@@ -358,7 +360,7 @@ function look(view) {
     focusOn("predict-title");
     return;
   }
-  focusOn(sections[view] || `${view}-title`);
+  focusOn(headOf(view));
 }
 
 /** Gives a heading the focus, at the top of the window. */
@@ -381,7 +383,7 @@ function openExercise(id) {
 function leaveExercise() {
   state.exercise = "";
   write();
-  enter(true).then(() => focusOn("practice-title"));
+  enter(true).then(() => focusOn("title"));
 }
 
 /** Shows another run, and remembers the one to go back to. */
@@ -390,22 +392,35 @@ async function showSetup(other, step) {
   const next = { ...state, scenario: other.scenario || library.scenarios[0].name, switches: { ...other.switches }, profile: other.profile || "" };
   mend(next);
   const same = JSON.stringify([next.scenario, next.switches, next.profile]) === JSON.stringify([state.scenario, state.switches, state.profile]);
-  if (!same) before ??= mine;
+  if (!before && (!same || state.view === "test")) {
+    before = mine;
+    from = document.activeElement;
+  }
   state = next;
   controlsOf();
   if (!same || !shown) await rerun(false);
   $("run").hidden = false;
-  $("back-text").textContent = t("back-text");
-  go(step, true);
+  $("back-text").textContent = t("back-text", scenario().title);
+  $("back-go").textContent = t(state.view === "test" ? "back-review" : "back-go");
+  const apart = state.view === "test"; // there the run takes the place of the review
+  $("test").hidden = true;
+  go(step, !apart);
+  if (apart) focusOn("title");
 }
 
 function goBack() {
   if (!before) return;
+  const stayed = before.view === state.view; // what is answered there stays as it is
   state = before;
   before = null;
   controlsOf();
-  viewOf();
-  rerun(false).then(() => focusOn(sections[state.view] || `${state.view}-title`));
+  if (!stayed) viewOf();
+  $("test").hidden = state.view !== "test";
+  rerun(false).then(() => {
+    if (!stayed || !from?.isConnected) { focusOn(headOf(state.view)); return; }
+    from.focus({ preventScroll: true });
+    from.scrollIntoView({ block: "center" });
+  });
 }
 
 // Transport.
@@ -538,7 +553,7 @@ async function start() {
     title: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name))?.title || name,
     scenario: (name) => library.scenarios.find((s) => s.name === (name || library.scenarios[0].name)),
     values: (names) => Object.fromEntries(names.map((name) => [name, state.switches[name] ?? switches().find((s) => s.name === name)?.default ?? ""])),
-    goals: goalOf,
+    link: (other, step) => format({ ...blank(), ...other, scenario: other?.scenario || library.scenarios[0].name, switches: other?.switches || {}, step }),
     turn: (all) => { state.switches = { ...state.switches, ...all }; mend(state); controlsOf(); rerun(true); },
   });
   useOwn({ setup });

@@ -1,6 +1,6 @@
 // Your own: a line, a recording or settings, explained on this machine; and the scenario in this browser.
 import { t, el, fill, button, code, paragraphs, list, table, ask, notice, unseen } from "./dom.js";
-import { ruleButton } from "./show.js";
+import { ruleButton, decision } from "./show.js";
 import { tokens } from "./ask.js";
 
 const most = { line: 64 * 1024, har: 15 * 1024 * 1024, settings: 2 * 1024 * 1024 };
@@ -40,9 +40,9 @@ function lineForm() {
 function showLine({ line }) {
   return [
     tokens({ tokens: line.tokens, stored: line.verdict.yes, rule: line.verdict.rule }),
-    line.asked?.length > 0 && [el("h4", null, t("goes-where")), table("diff", t("goes-where"), [t("request"), t("sent"), t("rule")],
+    line.asked?.length > 0 && [el("h3", null, t("goes-where")), table("diff", t("goes-where"), [t("request"), t("sent"), t("rule")],
       line.asked.map((a) => [`${a.what}: ${a.method} ${a.url}`, yesNo(a.verdict.yes), ruleButton(a.verdict.rule) || ""]))],
-    el("h4", null, t("browsers")), table("diff", t("browsers"), [t("profile"), t("stored"), t("rule")], line.profiles.map((p) => [t(`profile-${p.profile}`), yesNo(p.verdict.yes), ruleButton(p.verdict.rule) || ""])),
+    el("h3", null, t("browsers")), table("diff", t("browsers"), [t("profile"), t("stored"), t("rule")], line.profiles.map((p) => [t(`profile-${p.profile}`), yesNo(p.verdict.yes), ruleButton(p.verdict.rule) || ""])),
   ];
 }
 
@@ -63,7 +63,7 @@ function showHAR({ har }) {
     har.cookies.length > 0 && table("diff", t("cookies"), [t("cookie"), t("host"), t("sent"), t("stored"), t("refused"), t("kept-back")],
       har.cookies.map((c) => [code(c.name), c.site, String(c.sent), c.stored, c.refused, c.keptBack])),
     har.more > 0 && el("p.fine", null, t("and-more", har.more)),
-    el("h4", null, t("differ")), har.differences.length ? list(har.differences) : el("p", null, t("differ-none")),
+    el("h3", null, t("differ")), har.differences.length ? list(har.differences) : el("p", null, t("differ-none")),
     har.moreDifferences > 0 && el("p.fine", null, t("and-more", har.moreDifferences)),
   ];
 }
@@ -80,7 +80,7 @@ function showSettings({ settings }) {
       el("span", null, String(s.number), s.harm && [" ", el("span.mark.no", null, "✗ ", unseen(t("harm")))]), s.action, s.condition, s.result, s.cookie_sent])),
     el("ul.findings", null, settings.findings.map((f) => el("li", null, el("details", null,
       el("summary", null, code(f.id), ` ${f.severity}: ${f.title}`), el("p", null, f.text), el("p", null, f.doc), el("p", null, el("strong", null, t("fix")), " ", f.fix))))),
-    settings.patch && [el("h4", null, t("patch")), el("pre", { tabindex: "0", role: "group", "aria-label": t("patch") }, settings.patch)],
+    settings.patch && [el("h3", null, t("patch")), el("pre", { tabindex: "0", role: "group", "aria-label": t("patch") }, settings.patch)],
   ];
 }
 
@@ -106,7 +106,7 @@ function watch(out, site) {
     el("p", null, el("a", { href: site.plain, target: "_blank", rel: "noopener noreferrer" }, site.plain), " ", t("site-plain")),
     el("p", null, el("a", { href: site.url, target: "_blank", rel: "noopener noreferrer" }, site.url), " ", t("site-https")),
     site.left.length > 0 && el("p.fine", null, t("site-left"), " ", site.left.map((name) => [code(name), " "])),
-    el("p.fine", null, t("site-localhost")), el("h4", null, t("site-verdicts")), state, rows);
+    el("p.fine", null, t("site-localhost")), el("h3", null, t("site-verdicts")), state, rows);
   live?.close();
   let seen = 0;
   live = new EventSource("/api/site/visits");
@@ -114,7 +114,7 @@ function watch(out, site) {
     const visit = JSON.parse(event.data);
     rows.prepend(el("li", null, el("details", null,
       el("summary", null, `${visit.method} ${visit.scheme}://…${visit.path} → ${visit.status}`, visit.cookies?.length ? ` · ${t("with-cookies", visit.cookies.join(", "))}` : ` · ${t("no-cookies")}`),
-      el("ul.verdicts", null, (visit.verdicts || []).map((v) => el("li", null, v.question, v.subject ? [" ", code(v.subject)] : "", " ", yesNo(v.yes), " ", ruleButton(v.rule)))))));
+      el("ul.verdicts", null, (visit.verdicts || []).map((v) => el("li", null, decision(v.question), v.subject ? [" ", code(v.subject)] : "", " ", yesNo(v.yes), " ", ruleButton(v.rule)))))));
     while (rows.children.length > maxShown) rows.lastElementChild.remove();
     seen++;
     state.textContent = t("site-seen", seen);
@@ -125,5 +125,5 @@ function watch(out, site) {
 /** Fills the view of what is one's own. */
 export function own(body) {
   const parts = [["own-line-title", lineForm], ["own-har-title", harForm], ["own-settings-title", settingsForm], ["own-site-title", browserForm]];
-  fill(body, paragraphs([t("own-about")]), parts.map(([key, make], i) => el("details.part", { open: i === 0 }, el("summary", null, el("h3", null, t(key))), make())));
+  fill(body, paragraphs([t("own-about")]), parts.map(([key, make], i) => el("details.part", { open: i === 0 }, el("summary", null, el("h2", null, t(key))), make())));
 }

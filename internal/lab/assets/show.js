@@ -123,11 +123,17 @@ export function writeTracker(run, all) {
 
 const sign = (yes) => el(`span.mark.${yes ? "yes" : "no"}`, null, el("span", { "aria-hidden": "true" }, yes ? "✓ " : "✗ "), t(yes ? "yes" : "no"));
 
+/** What was decided, as a question in words. */
+export function decision(question) {
+  const words = t(`decides-${question}`);
+  return words.startsWith("decides-") ? question : words;
+}
+
 function verdict(v) {
   const others = (v.also || []).concat(v.notes || []);
   return el("li", null, el("span.side", null, t(v.side === "browser" ? "lane-browser" : "site")),
-    el("span", null, v.question, v.subject ? [" ", code(v.subject)] : ""), sign(v.yes),
-    el("span.by", null, ruleButton(v.rule), others.length > 0 && el("span.fine", null, " ", t("also"), " ", others.map((id) => [ruleButton(id), " "]))));
+    el("span", null, decision(v.question), v.subject ? [" ", code(v.subject)] : ""), sign(v.yes),
+    el("span.by", null, el("code.as", null, v.question), " ", ruleButton(v.rule), others.length > 0 && el("span.fine", null, " ", t("also"), " ", others.map((id) => [ruleButton(id), " "]))));
 }
 
 function attackers(seen) {
@@ -161,10 +167,9 @@ export const writeMoments = (run) => fill($("moments-body"), el("div.moments", n
     el("p", null, m.answer), el("p.acts", null, stepButton(m.step, t("look", m.step)), " ", ruleButton(m.rule))))));
 
 /** Shows in what two runs differ, and nothing of what they share. */
-export function writeDifference(comparison) {
-  const { base, changes } = comparison;
-  $("difference").hidden = !base;
-  if (!base) return;
+export function writeDifference({ base, changes }, none) {
+  $("difference").hidden = !base || none;
+  if ($("difference").hidden) return;
   if (!changes.length) {
     fill($("difference-body"), el("p", null, t("difference-none")));
     return;
@@ -185,37 +190,33 @@ export const shortTable = (run) => table("steps short", t("table-caption"), [t("
 export const facts = (all) => el("dl.facts", null, all.map((f) => [el("dt", null, f.name), el("dd", null, f.value)]));
 export { list };
 
-/** Moves the light: the current step is the same in flow, table, tracker and moments. */
-export function light(step) {
+/** Moves the light: the current step is the same in flow, table, tracker and moments. What was drawn a moment ago jumps there. */
+export function light(step, jump) {
+  const is = (node) => Number(node.dataset.step) === step;
   for (const area of ["flow-body", "table-body", "tracker-body", "moments-body"]) {
     for (const node of $(area).querySelectorAll("[data-step]")) {
-      node.classList.toggle("current", Number(node.dataset.step) === step);
+      node.classList.toggle("current", is(node));
       node.classList.toggle("later", Number(node.dataset.step) > step);
     }
   }
-  for (const row of $("table-body").querySelectorAll("tbody tr")) {
-    if (Number(row.dataset.step) === step) row.setAttribute("aria-current", "step");
-    else row.removeAttribute("aria-current");
+  for (const node of document.querySelectorAll("#table-body tbody tr, #flow-body .drawn > ol > li")) {
+    if (is(node)) node.setAttribute("aria-current", "step");
+    else node.removeAttribute("aria-current");
   }
-  for (const item of $("flow-body").querySelectorAll(".drawn > ol > li")) {
-    if (Number(item.dataset.step) === step) {
-      item.setAttribute("aria-current", "step");
-      intoView($("flow-body").firstChild, item);
-    } else item.removeAttribute("aria-current");
-  }
+  const item = $("flow-body").querySelector("[aria-current]");
+  if (item) intoView($("flow-body").firstChild, item, jump);
   const column = $("tracker-body").querySelector("th.current");
-  if (column) sideways($("tracker-body").firstChild, column);
-  fresh = false;
+  if (column) sideways($("tracker-body").firstChild, column, jump);
 }
 
 const still = () => fresh || matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-function intoView(box, item) {
+function intoView(box, item, jump) {
   const top = item.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
-  box.scrollTo({ top: top - box.clientHeight / 3, behavior: still() ? "auto" : "smooth" });
+  box.scrollTo({ top: top - box.clientHeight / 3, behavior: jump || still() ? "auto" : "smooth" });
 }
 
-function sideways(box, item) {
+function sideways(box, item, jump) {
   const left = item.getBoundingClientRect().left - box.getBoundingClientRect().left + box.scrollLeft;
-  box.scrollTo({ left: left - box.clientWidth / 2, behavior: still() ? "auto" : "smooth" });
+  box.scrollTo({ left: left - box.clientWidth / 2, behavior: jump || still() ? "auto" : "smooth" });
 }
