@@ -52,7 +52,8 @@ var labStates = []labState{
 	{"an exercise with a leak", "#v1;view=practice;exercise=where-it-leaks", `await test.click("#practice form [type=submit]"); for (const d of test.all("#practice details")) d.open = true;`, false, ""},
 	{"a test to begin", "#v1;view=test;seed=7", "", false, ""},
 	{"a question of a test", "#v1;view=test;seed=7", `await test.click("#test [type=submit]")`, true, ""},
-	{"a test that is over", "#v1;view=test;seed=7", `await test.click("#test [type=submit]"); for (let n = 0; n < 10; n++) { test.all("#test input[type=radio]")[0].checked = true; await test.click("#test [type=submit]"); } for (const d of test.all("#test details")) d.open = true;`, true, ""},
+	{"a test that is over", "#v1;view=test;seed=7", testTaken, true, ""},
+	{"a run from the review", "#v1;view=test;seed=7", testTaken + `await test.click("#test .look", 2)`, true, "#back, #run, .intro"},
 	{"what a rule says", "#v1;step=2", `await test.click("#table .rule")`, true, ""},
 	{"help", "#v1;step=2", `await test.click("#help-open")`, true, ""},
 	{"the link, copied", "#v1;step=2", `await test.click("#link")`, false, ""},
@@ -61,6 +62,12 @@ var labStates = []labState{
 	{"one's own", "#v1;view=own", `for (const d of test.all("#own details")) d.open = true;`, false, ""},
 	{"one's own, explained", "#v1;view=own", ownExplained, true, ""},
 }
+
+// testTaken answers all of a test, and opens its review.
+const testTaken = `await test.click("#test [type=submit]");
+for (let n = 0; n < 10; n++) { test.all("#test input[type=radio]")[0].checked = true; await test.click("#test [type=submit]"); }
+for (const d of test.all("#test details")) d.open = true;
+`
 
 // predict answers each question before a run.
 func predict(right bool) string {

@@ -272,6 +272,39 @@ func labSwitch(t *testing.T, s *theatre) {
 	p.clean(t)
 }
 
+// labReview goes from the review of a test to a run, and back to where it was left.
+func labReview(t *testing.T, s *theatre) {
+	p := s.sit(t, "#v1;view=test;seed=7")
+	p.does(t, testTaken)
+	title := tells[string](t, p, `
+		const look = test.all("#test .look")[3];
+		window.left = look;
+		look.focus();
+		look.click();
+		await test.settled();
+		return look.closest("li").querySelector("summary .of").firstChild.textContent`)
+	p.holds(t, fmt.Sprintf(`document.querySelector("h1").textContent === %q && document.title.startsWith(%q)`, title, title), "the run is shown under the name of its scenario")
+	p.holds(t, `test.all("#run").length && !test.all("#test").length`, "the run takes the place of the review")
+	p.holds(t, `new URL(left.href).hash.endsWith("step=" + document.querySelector("#table [aria-current] th").textContent)`, "it is shown at the step")
+	p.holds(t, `document.querySelector(".drawn > ol > li[aria-current]").getBoundingClientRect().top < document.querySelector(".flow").getBoundingClientRect().bottom`, "the drawing is scrolled to the step")
+	p.does(t, `await test.click("#back-go")`)
+	p.holds(t, `test.all("#test .review > li").length === 10 && !test.all("#run").length && document.querySelector("h1").textContent === "Test"`, "the review is there again")
+	p.holds(t, `document.activeElement === left`, "the focus is where it was")
+	p.clean(t)
+}
+
+// labDeep follows links to each step, which the drawing shows at once.
+func labDeep(t *testing.T, s *theatre) {
+	p := s.sit(t, "")
+	p.looksLike(t, labLook{"in motion", 1280, 900, map[string]string{"prefers-reduced-motion": "no-preference"}})
+	for n := 1; n <= 5; n++ {
+		p.enter(t, fmt.Sprintf("/?%d#v1;step=%d", n, n))
+		p.holds(t, `(() => {
+			const [box, item] = [".flow", ".drawn > ol > li[aria-current]"].map((s) => document.querySelector(s).getBoundingClientRect());
+			return item.top >= box.top && item.top < box.bottom - 40 })()`, fmt.Sprintf("a link to step %d shows it in the drawing", n))
+	}
+}
+
 // labOwnBrowser visits the site that the lab starts, and sees the Guard's verdicts arrive in the page.
 func labOwnBrowser(t *testing.T, s *theatre) {
 	p := s.sit(t, "#v1;view=own")

@@ -50,6 +50,8 @@ var labTests = map[string]func(*testing.T, *theatre){
 	"links":            labLinks,
 	"progress":         labProgress,
 	"a switch":         labSwitch,
+	"a review":         labReview,
+	"a deep link":      labDeep,
 	"own browser":      labOwnBrowser,
 	"pictures":         labPictures,
 }
