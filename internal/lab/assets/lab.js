@@ -533,7 +533,7 @@ function wireRun() {
 
 /** On a narrow screen the steps come before the drawing. */
 function arrange() {
-  const narrow = matchMedia("(max-width: 48rem)");
+  const narrow = matchMedia("screen and (max-width: 48rem)");
   const place = () => {
     if (narrow.matches) $("moments").before($("flow"));
     else $("transport").before($("flow"));
