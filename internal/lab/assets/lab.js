@@ -150,7 +150,7 @@ async function rerun(announce) {
   draw();
   hide(false);
   go(state.step, false, true);
-  if (announce) say(!shown.base ? t("as-it-is") : shown.changes.length ? t("changes", shown.changes.length) : t("difference-none"));
+  if (announce) say(asBegun() || !shown.base ? t("as-it-is") : shown.changes.length ? t("changes", shown.changes.length) : t("difference-none"));
 }
 
 // Drawing.
@@ -160,13 +160,23 @@ function hide(veiled) {
   $("run").hidden = veiled || apart || !shown;
 }
 
-/** Whether an exercise is as it was given: nothing is changed yet that could be compared. */
-const asGiven = () => sameSwitches(state.switches, exerciseNow()?.setup.switches);
-const sameSwitches = (a, b) => Boolean(b) && Object.keys(a).length === Object.keys(b).length && Object.keys(a).every((name) => a[name] === b[name]);
+/** @returns what is turned where the exercise, or the scenario, begins. */
+function begun() {
+  const given = Object.entries(exerciseNow()?.setup.switches || {});
+  return Object.fromEntries(given.filter(([name, value]) => switches().find((s) => s.name === name)?.default !== value));
+}
+
+/** Whether nothing is turned yet that was not from the beginning. */
+function asBegun() {
+  const was = begun();
+  return Object.keys(was).length === Object.keys(state.switches).length && Object.keys(was).every((name) => was[name] === state.switches[name]);
+}
 
 function draw() {
-  const { run, changes } = shown;
-  show.writeDifference(shown, asGiven());
+  const { run } = shown;
+  const given = Boolean(state.exercise) && asBegun(); // there is nothing to compare yet
+  const changes = given ? [] : shown.changes;
+  show.writeDifference(shown, given);
   show.drawFlow(run, lane());
   show.writeTable(run, changes);
   show.writeTracker(run, $("all").checked);
@@ -220,7 +230,7 @@ function turn(name, value) {
   const s = switches().find((one) => one.name === name);
   state.switches = { ...state.switches, [name]: value };
   if (value === s.default) delete state.switches[name];
-  $("reset").hidden = !Object.keys(state.switches).length;
+  $("reset").hidden = asBegun();
   notice();
   if ($("run").hidden && !$("predict").hidden && !shown) { // nothing was run yet: predict under this
     state.step = 0;
@@ -269,7 +279,7 @@ function controlsOf() {
   const rest = exercise?.kind === "settings" ? [] : switches().filter((s) => !telling.includes(s.name));
   const open = rest.some((s) => s.name in state.switches);
   fill($("switches"), first.map(control), rest.length > 0 && el("details", { open }, el("summary", null, t("more-switches", rest.length)), rest.map(control)));
-  $("reset").hidden = !Object.keys(state.switches).length;
+  $("reset").hidden = asBegun();
   $("scenario").value = state.scenario;
   $("profile").value = state.profile;
   titleOf();
@@ -521,7 +531,7 @@ function wireRun() {
   });
   $("all").addEventListener("change", () => { show.writeTracker(shown.run, $("all").checked); show.light(state.step); });
   $("reset").addEventListener("click", () => {
-    state.switches = {};
+    state.switches = begun();
     controlsOf();
     $("whatif").querySelector("summary").focus();
     rerun(true);
