@@ -512,7 +512,7 @@ function wireHeader() {
   });
   $("theme").addEventListener("click", () => { keep((k) => { k.theme = themes[(themes.indexOf(k.theme) + 1) % themes.length]; }); theme(); });
   $("link").addEventListener("click", () => copy($("link"), location.href));
-  $("teach").addEventListener("click", () => { state.teach = !state.teach; write(); controlsOf(); viewOf(); });
+  $("teach").addEventListener("click", () => { state.teach = !state.teach; write(); controlsOf(); viewOf(); if (shown) show.light(state.step, true); });
   $("help-open").addEventListener("click", () => $("help").showModal());
   $("keys").checked = progress().keys;
   $("keys").addEventListener("change", () => keep((k) => { k.keys = $("keys").checked; }));

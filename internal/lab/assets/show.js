@@ -40,7 +40,9 @@ function between(node, [from, to]) {
 
 function line(left) {
   const head = svg("svg", { x: left ? "0" : "100%", y: "6", overflow: "visible" }, svg("path", { d: left ? "M9,-5 L0,0 L9,5z" : "M-9,-5 L0,0 L-9,5z" }));
-  return svg("svg", { class: "line", "aria-hidden": "true", focusable: "false" }, svg("line", { x1: left ? "6" : "0", x2: left ? "100%" : "calc(100% - 6px)", y1: "6", y2: "6" }), head);
+  // Moved as a whole, since a calc() here is not computed again when the window changes.
+  const shaft = svg("svg", { x: left ? "0" : "-6", overflow: "visible" }, svg("line", { x1: "6", x2: "100%", y1: "6", y2: "6" }));
+  return svg("svg", { class: "line", "aria-hidden": "true", focusable: "false" }, shaft, head);
 }
 
 function seenBy(seen, where) {
