@@ -111,8 +111,10 @@ func troubleOf(err error) *trouble {
 		return known
 	case errors.As(err, &setup):
 		return setupTrouble(setup)
-	case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errBusy):
 		return &trouble{http.StatusServiceUnavailable, errBusy.Error(), "wait a moment, then try again; closing other pages of the lab helps"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &trouble{http.StatusServiceUnavailable, "the run took too long", "wait a moment, then try again; if it stays so on a machine with nothing else to do, the scenario asks for too much"}
 	case errors.Is(err, context.Canceled):
 		return &trouble{http.StatusServiceUnavailable, "the page has gone", "ask again"}
 	}

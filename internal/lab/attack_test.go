@@ -65,13 +65,33 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// A broken library panics.
-type broken struct{ *lesson.Library }
+// A broken library panics, and a slow one has its runs stopped.
+type (
+	broken struct{ *lesson.Library }
+	slow   struct{ *lesson.Library }
+)
 
 func (broken) Run(context.Context, lesson.Setup) (*lesson.Run, error) { panic("a defect") }
 
-// TestDefect holds the answer of a handler that panics to the headers of every other one.
-func TestDefect(t *testing.T) {
+// Run ends as a run does on a machine that has no time for it.
+func (s slow) Run(ctx context.Context, setup lesson.Setup) (*lesson.Run, error) {
+	ctx, cancel := context.WithDeadline(ctx, time.Now())
+	defer cancel()
+	return s.Library.Run(ctx, setup)
+}
+
+// TestSlowRun has a run stopped for want of time: that is no mistake of the page, and may be asked again.
+func TestSlowRun(t *testing.T) {
+	w := httptest.NewRecorder()
+	withLibrary(t, func(l *lesson.Library) lab.Library { return slow{l} }).ServeHTTP(w, question{method: "POST", path: "/api/run", header: own, body: `{}`}.request())
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "too long") {
+		t.Errorf("status %d, Retry-After %q: %s", w.Code, w.Header().Get("Retry-After"), w.Body)
+	}
+}
+
+// withLibrary is a server over another library.
+func withLibrary(t *testing.T, other func(*lesson.Library) lab.Library) *lab.Server {
+	t.Helper()
 	catalogue, err := scenario.NewCatalogue()
 	if err != nil {
 		t.Fatal(err)
@@ -80,10 +100,16 @@ func TestDefect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := lab.New(lab.Options{Library: broken{library}, Catalogue: catalogue, Host: "localhost", Port: 8400})
+	s, err := lab.New(lab.Options{Library: other(library), Catalogue: catalogue, Host: "localhost", Port: 8400})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// TestDefect holds the answer of a handler that panics to the headers of every other one.
+func TestDefect(t *testing.T) {
+	s := withLibrary(t, func(l *lesson.Library) lab.Library { return broken{l} })
 	for range 10 { // more often than may run at a time
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, question{method: "POST", path: "/api/run", header: own, body: `{}`}.request())

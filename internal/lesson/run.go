@@ -24,7 +24,7 @@ const (
 
 // Run runs a scenario under a setup, over in-memory connections with real TLS, and returns what it
 // showed. A [*SetupError] says what in the setup a person can mend; every other error is that the
-// scenario itself cannot be run, or ctx.
+// scenario itself cannot be run, or ctx; of one that took too long it is [context.DeadlineExceeded].
 func (l *Library) Run(ctx context.Context, s Setup) (*Run, error) {
 	e, err := l.entry(s.Scenario)
 	if err != nil {
@@ -34,7 +34,7 @@ func (l *Library) Run(ctx context.Context, s Setup) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("it took longer than %v", runTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("it took longer than %v: %w", runTimeout, context.DeadlineExceeded))
 	defer cancel()
 	began := time.Now()
 	result, err := e.parsed.Do(ctx, o)

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lockstep-http/lockstep/browser"
 	"github.com/lockstep-http/lockstep/cookie"
@@ -148,21 +149,36 @@ func parseOverhear(rest string) (func(*world) error, error) {
 // nothing that can be read.
 type tap struct {
 	net.Conn
-	host     string
+	host string
+
+	mu       sync.Mutex // a connection that runs out of time is closed, with a last word, beside the visit
 	up, down bytes.Buffer
 }
 
 // Read implements [net.Conn].
 func (t *tap) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
-	t.down.Write(p[:min(n, max(0, maxTapped-t.down.Len()))])
+	t.keep(&t.down, p[:n])
 	return n, err
 }
 
 // Write implements [net.Conn].
 func (t *tap) Write(p []byte) (int, error) {
-	t.up.Write(p[:min(len(p), max(0, maxTapped-t.up.Len()))])
+	t.keep(&t.up, p)
 	return t.Conn.Write(p)
+}
+
+func (t *tap) keep(of *bytes.Buffer, p []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of.Write(p[:min(len(p), max(0, maxTapped-of.Len()))])
+}
+
+// had is what went over the connection by now, to the site and back.
+func (t *tap) had() (up, down []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Clone(t.up.Bytes()), bytes.Clone(t.down.Bytes())
 }
 
 // A heard cookie is the last value that one had in clear, and the host that it is for.
@@ -171,12 +187,13 @@ type heard struct{ value, host string }
 // listenIn takes in what was to hear on the connections of the last visit.
 func (w *world) listenIn() {
 	for _, t := range w.taps {
-		for _, line := range headOf(t.up.Bytes(), "Cookie") {
+		up, down := t.had()
+		for _, line := range headOf(up, "Cookie") {
 			for _, p := range cookie.ParseHeader(line) {
 				w.heard[p.Name] = heard{p.Value, t.host}
 			}
 		}
-		for _, line := range headOf(t.down.Bytes(), "Set-Cookie") {
+		for _, line := range headOf(down, "Set-Cookie") {
 			if l := cookie.Parse(line); l.Value != "" {
 				w.heard[l.Name] = heard{l.Value, t.host}
 			}
