@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A Page is how an App answers one path.
@@ -27,18 +28,22 @@ type Page struct {
 // A Doing acts on one request and returns the text of the answer.
 type Doing func(w http.ResponseWriter, r *http.Request) (text string, err error)
 
-// An App answers the paths it has pages for, and every other with Default.
+// An App answers the paths it has pages for, and every other with Default. Set may be called while it
+// answers, as a scenario does before which another browser still asks for something of its own.
 type App struct {
-	Pages   map[string]Page
+	Pages   map[string]Page // to begin with; Set changes it
 	Default Page
 	Beside  func(r *http.Request) // performs the request of Meanwhile, through everything before the App
 
-	users users // those who can log in
+	mu    sync.RWMutex // of Pages
+	users users        // those who can log in
 }
 
 // ServeHTTP implements [http.Handler].
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.RLock()
 	page, ok := a.Pages[r.URL.Path]
+	a.mu.RUnlock()
 	if !ok {
 		page = a.Default
 	}
@@ -76,6 +81,8 @@ func beside(r *http.Request, path string) *http.Request {
 
 // On returns the page for path, to be changed, as a copy of Default when there is none yet.
 func (a *App) On(path string) Page {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
 	if p, ok := a.Pages[path]; ok {
 		return p
 	}
@@ -86,6 +93,8 @@ func (a *App) On(path string) Page {
 
 // Set makes page the answer to path.
 func (a *App) Set(path string, page Page) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.Pages == nil {
 		a.Pages = make(map[string]Page)
 	}
