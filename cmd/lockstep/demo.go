@@ -143,6 +143,7 @@ func (c *demoCommand) next() string {
 		{c.Act != "3" && c.Act != "all", "lockstep demo --act 3", "what HSTS does, and what it does not"},
 		{true, "lockstep explain send-secure-over-http", "a rule, its source, and its scenario run"},
 		{true, "lockstep demo --serve", "the same site for your own browser"},
+		{true, "lockstep lab", "the lesson as a page: predict, run, change, run again"},
 	} {
 		if s.apt {
 			fmt.Fprintf(&text, "  bin/%-52s %s\n", s.command, s.what)

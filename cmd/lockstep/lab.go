@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 
 	"github.com/lockstep-http/lockstep/internal/lab"
@@ -17,7 +18,7 @@ import (
 
 type labCommand struct {
 	Listen    string `placeholder:"HOST:PORT" help:"Where the page is, on loopback. Default: localhost:8400, or the next port that is free."`
-	Scenarios string `placeholder:"DIR" type:"existingdir" help:"A folder with scenario files of your own, which are shown beside those that come with the lab."`
+	Scenarios string `placeholder:"DIR" type:"path" help:"A folder with scenario files of your own, which are shown beside those that come with the lab."`
 }
 
 // Help is shown below the flags.
@@ -45,7 +46,7 @@ func (c *labCommand) Run(ctx context.Context, p *program) error {
 	}
 	library, err := lesson.New(lesson.Options{Dir: c.Scenarios, Catalogue: catalogue})
 	if err != nil {
-		return &usageError{err, "docs/reference/scenarios.md has the language of scenarios"}
+		return scenariosMistake(c.Scenarios, err)
 	}
 	l, taken, err := listen.Local(ctx, host, port)
 	if err != nil {
@@ -117,4 +118,12 @@ func loopbackAddress(listen, what, example string) (host string, port int, err e
 		return "", 0, &usageError{fmt.Errorf("--listen %q is not on loopback", listen), what + " is for this machine only: --listen " + example}
 	}
 	return host, port, nil
+}
+
+// scenariosMistake is that there is no folder dir for --scenarios, or that its files cannot be read.
+func scenariosMistake(dir string, err error) error {
+	if info, statErr := os.Stat(dir); statErr != nil || !info.IsDir() {
+		return &usageError{fmt.Errorf("--scenarios %q is not a folder that can be read", dir), "name a folder of files that end in .scenario; docs/how-to/add-a-scenario.md tells how to write one"}
+	}
+	return &usageError{err, "docs/reference/scenarios.md has the language of scenarios"}
 }

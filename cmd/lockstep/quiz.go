@@ -30,7 +30,7 @@ type quizCommand struct {
 	Grade     string `enum:"easy,medium,hard,all" default:"all" help:"Only questions of this grade: ${enum}."`
 	Number    int    `placeholder:"N" default:"10" help:"At most so many questions about a scenario. Default: ${default}."`
 	Seed      uint64 `placeholder:"N" help:"The same seed draws the same questions. Without it one is drawn, and told."`
-	Scenarios string `placeholder:"DIR" type:"existingdir" help:"A folder with scenario files of your own, beside those that come with the lab."`
+	Scenarios string `placeholder:"DIR" type:"path" help:"A folder with scenario files of your own, beside those that come with the lab."`
 	Format    string `enum:"text,json" default:"text" help:"json prints the questions with their answers and asks nothing: ${enum}."`
 }
 
@@ -52,7 +52,7 @@ func (c *quizCommand) Run(ctx context.Context, p *program) error {
 	}
 	library, err := lesson.New(lesson.Options{Dir: c.Scenarios})
 	if err != nil {
-		return &usageError{err, "docs/reference/scenarios.md has the language of scenarios"}
+		return scenariosMistake(c.Scenarios, err)
 	}
 	if c.Seed == 0 && (c.Test || c.Scenario != "") {
 		c.Seed = drawSeed()
