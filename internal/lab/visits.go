@@ -92,12 +92,10 @@ var elsewhere = []string{
 	"SECURE_PROXY_SSL_HEADER", "SECURE_SSL_HOST", "SESSION_COOKIE_DOMAIN", "SESSION_ENGINE", "TRUSTED_PROXIES", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT",
 }
 
-// ownSettings are those of a run, for a site on localhost.
+// ownSettings are those of a run, for a site on localhost; the key is that of the site.
 func ownSettings(all []lesson.Assignment) (s lockstep.Settings, kept []lesson.Assignment, left []string, err error) {
-	base := scenario.LessonSettings("localhost", "127.0.0.1", "[::1]")
-	key := base.SecretKey
-	base = lockstep.DjangoDefaults(base.DjangoVersion)
-	base.SecretKey, base.AllowedHosts = key, []string{"localhost", "127.0.0.1", "[::1]"}
+	base := lockstep.DjangoDefaults(scenario.LessonSettings().DjangoVersion)
+	base.AllowedHosts = []string{"localhost", "127.0.0.1", "[::1]"}
 	kept, left = []lesson.Assignment{}, []string{}
 	var texts []string
 	for _, a := range all {

@@ -402,12 +402,6 @@ func (w *world) missed() (all []Expectation) {
 	return all
 }
 
-// Holds reports whether a verdict of the run was decided by id, would have been, or notes it.
-func Holds(run trace.Run, id rule.ID, subject string) bool {
-	_, ok := find(run, id, subject)
-	return ok
-}
-
 // client returns the browser's way to the site as the settings and the network are now.
 func (w *world) client() (*trace.Client, error) {
 	if err := w.serve(); err != nil {

@@ -23,26 +23,7 @@ import (
 // says serves one answer, byte for byte, to everybody who connects.
 func says(t *testing.T, text string) string {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.Read(make([]byte, 4096))
-				io.WriteString(conn, text)
-			}()
-		}
-	}()
-	return "http://" + l.Addr().String() + "/"
+	return streams(t, func(w io.Writer, _ string) { io.WriteString(w, text) })
 }
 
 func client() *trace.Client {
