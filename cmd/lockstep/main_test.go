@@ -274,13 +274,53 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestRecordingIsStopped holds that nobody waits for the end of a long recording.
+// TestRecordingIsStopped holds that nobody waits for the end of a long recording, be it read or played.
 func TestRecordingIsStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	var stdout, stderr bytes.Buffer
-	p := &program{stdin: strings.NewReader(`{"log":{"entries":[]}}`), stdout: &stdout, stderr: &stderr}
-	if code := run(ctx, []string{"trace", "--har", "-"}, p); code != exitFailed || !strings.Contains(stderr.String(), "stopped") {
-		t.Errorf("exit %d, %q", code, stderr.String())
+	reading := &endless{stop: stop}
+	var stderr bytes.Buffer
+	p := &program{stdin: reading, stdout: io.Discard, stderr: &stderr}
+	if code := run(ctx, []string{"trace", "--har", "-"}, p); code != exitFailed || !strings.Contains(stderr.String(), "stopped") || reading.reads != 3 {
+		t.Errorf("reading: exit %d after %d reads, %q", code, reading.reads, stderr.String())
 	}
+
+	const entry = `{"startedDateTime":"2026-11-25T20:31:03Z","request":{"url":"https://shop.test/","headers":[{"name":"Cookie","value":"a=1"}]}}`
+	ctx, stop = context.WithCancel(t.Context())
+	playing := &stopsAtOutput{stop: stop}
+	stderr.Reset()
+	p = &program{stdin: strings.NewReader(`{"log":{"entries":[` + strings.Repeat(entry+",", 5000) + entry + `]}}`), stdout: playing, stderr: &stderr}
+	if code := run(ctx, []string{"trace", "--har", "-", "--format", "json"}, p); code != exitFailed || !strings.Contains(stderr.String(), "stopped") || playing.bytes > 256<<10 {
+		t.Errorf("playing: exit %d after %d bytes, %q", code, playing.bytes, stderr.String())
+	}
+}
+
+// An endless recording is stopped at the third time that something is read of it.
+type endless struct {
+	stop  context.CancelFunc
+	reads int
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	switch e.reads++; e.reads {
+	case 3:
+		e.stop()
+	case 100:
+		return 0, io.EOF // so that a program that does not stop ends
+	}
+	for i := range b {
+		b[i] = ' '
+	}
+	return len(b), nil
+}
+
+// stopsAtOutput stops at the first output.
+type stopsAtOutput struct {
+	stop  context.CancelFunc
+	bytes int
+}
+
+func (s *stopsAtOutput) Write(b []byte) (int, error) {
+	s.stop()
+	s.bytes += len(b)
+	return len(b), nil
 }
